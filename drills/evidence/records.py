@@ -1,0 +1,418 @@
+"""The records of a drill: the facts a ledger holds, and the record (``drill.json``) that is computed from them.
+
+Times are aware datetimes in UTC, durations seconds, sizes bytes. ``None`` and NaN mean *not observed*.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+Scalar = bool | int | float | str | None
+SCHEMA_VERSION = 1
+
+
+class Frozen(BaseModel):
+    """A record that cannot change, takes no unknown keys, and writes NaN and infinities as words."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class Verdict(StrEnum):
+    """What can be said of a check, an item, a gate or a drill. Only real data passes."""
+
+    PASS = "PASS"  # noqa: S105 - a verdict, not a password
+    FAIL = "FAIL"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_RUN = "NOT_RUN"
+
+
+class Relation(StrEnum):
+    """How an observed value is held against the expected one."""
+
+    EQUAL = "=="
+    NOT_EQUAL = "!="
+    LESS = "<"
+    AT_MOST = "<="
+    GREATER = ">"
+    AT_LEAST = ">="
+
+
+class Lane(StrEnum):
+    """Where a surface gets its live updates from."""
+
+    KHALA = "khala"
+    LEGACY = "legacy"
+
+
+class Series(Frozen):
+    """The raw samples of one time series: Unix seconds and values, in the order they were taken."""
+
+    metric: str
+    labels: dict[str, str] = {}
+    times: tuple[float, ...]
+    values: tuple[float, ...]
+
+
+class Interval(Frozen):
+    """A span of time that the drill itself disturbed, and why."""
+
+    started_at: datetime
+    finished_at: datetime
+    reason: str
+
+
+class CommitFacts(Frozen):
+    """One commit. ``issues`` are the issue references found in its message; ``url`` is None without a known remote."""
+
+    sha: str
+    subject: str
+    author: str
+    committed_at: datetime
+    url: str | None = None
+    issues: tuple[str, ...] = ()
+
+
+class Provenance(Frozen):
+    """Which code was drilled: commit, branch, remote (without credentials), what changed since the last drill."""
+
+    commit: CommitFacts | None = None
+    branch: str | None = None
+    dirty: bool | None = None
+    remote_url: str | None = None
+    commits_since: tuple[CommitFacts, ...] = ()
+    since: str | None = None
+    note: str = ""
+
+
+class TargetFacts(Frozen):
+    """What was drilled. ``settings`` are the figures that gates refer to; ``urls`` carry no query and no credentials.
+
+    ``rehearsal_window_seconds`` is set when the windows are shorter than the runbook's: the drill is a rehearsal.
+    """
+
+    name: str
+    environment: Literal["embedded", "staging", "production"]
+    urls: dict[str, str] = {}
+    settings: dict[str, float] = {}
+    rehearsal_window_seconds: int | None = None
+    notes: tuple[str, ...] = ()
+
+
+class DrillStarted(Frozen):
+    """The first fact of every ledger. ``runbook`` is the whole runbook, so that a verdict needs nothing else."""
+
+    kind: Literal["drill-started"] = "drill-started"
+    drill_id: str
+    slug: str
+    issue: str
+    operator: str
+    runbook: JsonValue
+    runbook_digest: str
+    target: TargetFacts
+    provenance: Provenance
+    versions: dict[str, str]
+    command: str
+    faults: tuple[str, ...] = ()
+
+
+class ItemStarted(Frozen):
+    """A precondition or a checklist item is being tried."""
+
+    kind: Literal["item-started"] = "item-started"
+    item: str
+
+
+class Check(Frozen):
+    """An expectation held against an observation. ``evidence`` names artefacts and observations that show it."""
+
+    kind: Literal["check"] = "check"
+    id: str
+    item: str
+    title: str
+    observed: Scalar
+    relation: Relation
+    expected: Scalar
+    unit: str = ""
+    surface: str | None = None
+    step: str | None = None
+    evidence: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Observation(Frozen):
+    """Facts seen at one moment, for the reader and for checks to refer to."""
+
+    kind: Literal["observation"] = "observation"
+    id: str
+    item: str
+    title: str
+    facts: dict[str, Scalar]
+    surface: str | None = None
+
+
+class SwitchFlipped(Frozen):
+    """A switch was asked for another value and read back. ``by`` says who asked."""
+
+    kind: Literal["switch-flipped"] = "switch-flipped"
+    switch: str
+    before: str
+    after: str
+    requested_at: datetime
+    confirmed_at: datetime
+    by: Literal["drill", "restore", "watchdog", "operator"] = "drill"
+    purpose: str = ""
+    item: str | None = None
+    surface: str | None = None
+
+
+class LaneProved(Frozen):
+    """Traffic showed which lane carries a surface's updates. ``observation`` holds the traffic figures."""
+
+    kind: Literal["lane-proved"] = "lane-proved"
+    surface: str
+    lane: Lane
+    proved_at: datetime
+    observation: str
+    item: str | None = None
+
+
+class RuntimeRecovered(Frozen):
+    """The runtime level (sink path) was seen to have taken effect: ``state`` is ``stopped`` or ``recovered``."""
+
+    kind: Literal["runtime-observed"] = "runtime-observed"
+    switch: str
+    state: Literal["stopped", "recovered"]
+    observed_at: datetime
+    observation: str
+
+
+class Disturbance(Frozen):
+    """The drill itself disturbed the environment during this interval."""
+
+    kind: Literal["disturbance"] = "disturbance"
+    interval: Interval
+
+
+class Artefact(Frozen):
+    """A file that the drill keeps. ``path`` is relative to the evidence folder; ``category`` a runbook artefact kind."""
+
+    kind: Literal["artefact"] = "artefact"
+    id: str
+    category: str
+    path: str
+    media_type: str
+    title: str
+    size: int
+    sha256: str
+    redactions: int = 0
+    item: str | None = None
+    surface: str | None = None
+
+
+class Samples(Frozen):
+    """The metric samples that gates are judged on."""
+
+    kind: Literal["samples"] = "samples"
+    source: str
+    started_at: datetime
+    finished_at: datetime
+    interval_seconds: float
+    series: tuple[Series, ...]
+    problems: tuple[str, ...] = ()
+
+
+class ItemFinished(Frozen):
+    """pytest's word on an item; the verdict comes from its checks. ``reason`` is one paragraph, already redacted."""
+
+    kind: Literal["item-finished"] = "item-finished"
+    item: str
+    outcome: Literal["passed", "failed", "skipped"]
+    seconds: float
+    reason: str = ""
+
+
+class SwitchRestored(Frozen):
+    """How one switch was found and left at the end. ``verified`` is how its effect was seen, or why it was not."""
+
+    switch: str
+    baseline: str
+    found: str | None
+    final: str | None
+    restored: bool
+    by: Literal["drill", "watchdog", "restore"]
+    verified: str = ""
+
+
+class Restored(Frozen):
+    """The end state of every switch that the drill touched."""
+
+    kind: Literal["restored"] = "restored"
+    switches: tuple[SwitchRestored, ...]
+    problems: tuple[str, ...] = ()
+
+
+class DrillFinished(Frozen):
+    """The last fact: ``completed``, or ``interrupted`` with the reason."""
+
+    kind: Literal["drill-finished"] = "drill-finished"
+    outcome: Literal["completed", "interrupted"]
+    reason: str = ""
+
+
+Fact = Annotated[
+    DrillStarted
+    | ItemStarted
+    | Check
+    | Observation
+    | SwitchFlipped
+    | LaneProved
+    | RuntimeRecovered
+    | Disturbance
+    | Artefact
+    | Samples
+    | ItemFinished
+    | Restored
+    | DrillFinished,
+    Field(discriminator="kind"),
+]
+
+
+class LedgerEntry(Frozen):
+    """One line of the ledger. ``hash`` covers every other field, ``previous`` the hash of the line before."""
+
+    seq: int
+    at: datetime
+    previous: str
+    fact: Fact
+    hash: str
+
+
+class JudgedCheck(Check):
+    """A check with its verdict and when it was made."""
+
+    verdict: Verdict
+    at: datetime
+
+
+class JudgedItem(Frozen):
+    """A precondition or checklist item: the worst of its checks, or why there are none."""
+
+    id: str
+    title: str
+    source: str
+    verdict: Verdict
+    reason: str
+    seconds: float | None = None
+    checks: tuple[JudgedCheck, ...] = ()
+    observations: tuple[Observation, ...] = ()
+
+
+class JudgedGate(Frozen):
+    """A gate held against the samples. ``margin`` is the distance to the threshold, positive when inside it."""
+
+    id: str
+    title: str
+    source: str
+    verdict: Verdict
+    reason: str
+    unit: str
+    observed: float | None
+    relation: str
+    threshold: float | None
+    margin: float | None
+    window_seconds: float
+    runbook_window_seconds: float
+    covered_seconds: float
+    sample_count: int
+    worst: float | None = None
+    worst_at: datetime | None = None
+
+
+class JudgedRollback(Frozen):
+    """One surface (or the runtime) rolled back and recovered. Times are None for what was not seen."""
+
+    subject: str
+    level: int
+    switch: str
+    before: str
+    off_requested_at: datetime | None = None
+    fallback_at: datetime | None = None
+    on_requested_at: datetime | None = None
+    recovered_at: datetime | None = None
+    seconds_to_fallback: float | None = None
+    seconds_to_recover: float | None = None
+    objective_seconds: float
+    verdict: Verdict
+    reason: str
+
+
+class JudgedArtefact(Frozen):
+    """A required artefact: how many pieces were found, and which."""
+
+    id: str
+    title: str
+    source: str
+    verdict: Verdict
+    reason: str
+    artefacts: tuple[str, ...] = ()
+
+
+class Moment(Frozen):
+    """One line of the timeline."""
+
+    at: datetime
+    kind: str
+    text: str
+
+
+class Decision(Frozen):
+    """Whether the rollout may move to ``stage``, with every reason."""
+
+    value: Literal["GO", "NO-GO"]
+    stage: str
+    reasons: tuple[str, ...]
+    owner: str
+    decided_at: datetime
+
+
+class DrillRecord(Frozen):
+    """Everything a reviewer reads, computed from the ledger alone. Written as ``drill.json``."""
+
+    schema_version: Literal[1] = 1
+    drill_id: str
+    slug: str
+    title: str
+    issue: str
+    operator: str
+    runbook: JsonValue
+    runbook_digest: str
+    target: TargetFacts
+    provenance: Provenance
+    versions: dict[str, str]
+    command: str
+    faults: tuple[str, ...]
+    started_at: datetime
+    finished_at: datetime
+    outcome: Literal["completed", "interrupted"]
+    outcome_reason: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    decision: Decision
+    preconditions: tuple[JudgedItem, ...]
+    checklist: tuple[JudgedItem, ...]
+    gates: tuple[JudgedGate, ...]
+    rollback: tuple[JudgedRollback, ...]
+    required_artefacts: tuple[JudgedArtefact, ...]
+    restored: Restored | None
+    switches: tuple[SwitchFlipped, ...]
+    disturbances: tuple[Interval, ...]
+    artefacts: tuple[Artefact, ...]
+    timeline: tuple[Moment, ...]
+    residual_risks: tuple[str, ...]
+    samples: Samples | None
+    ledger_head: str
+    ledger_entries: int

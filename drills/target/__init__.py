@@ -1,0 +1,1 @@
+"""What is drilled, and the ports through which a drill touches it."""
