@@ -1,0 +1,79 @@
+"""The faults that can be injected into the embedded staging, as data: what each one breaks, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from drills.errors import ConfigurationError
+
+SURFACES = ("web", "mobile", "desktop")
+
+
+class Component(StrEnum):
+    """The process that carries a fault out."""
+
+    RUNTIME = "runtime"
+    SURFACE = "surface"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that can be made to go wrong. ``surface`` is None for a fault of the runtime."""
+
+    name: str
+    component: Component
+    description: str
+    surface: str | None = None
+
+
+def _on_each_surface(name: str, description: str) -> tuple[Fault, ...]:
+    return tuple(
+        Fault(f"{name}-{surface}", Component.SURFACE, f"{surface}: {description}", surface) for surface in SURFACES
+    )
+
+
+KHALA_DROP = Fault("khala-drop", Component.RUNTIME, "documents never reach Khala")
+KHALA_CORRUPT = Fault("khala-corrupt", Component.RUNTIME, "documents are altered on their way to Khala")
+KHALA_LAG = Fault("khala-lag", Component.RUNTIME, "documents reach Khala about three seconds late")
+KHALA_STALL = Fault("khala-stall", Component.RUNTIME, "the Khala socket accepts, then never says a word")
+STALE_CURSOR = Fault("stale-cursor", Component.RUNTIME, "every resumed subscription is told that its cursor is stale")
+AUDITOR_SILENT = Fault("auditor-silent", Component.RUNTIME, "the parity auditor says it is enabled and does nothing")
+CONVEX_BOOTS_ANYWAY = Fault(
+    "convex-boots-anyway", Component.SURFACE, "mobile: the Convex provider boots although the flag is on", "mobile"
+)
+
+FAULTS: tuple[Fault, ...] = (
+    KHALA_DROP,
+    KHALA_CORRUPT,
+    KHALA_LAG,
+    KHALA_STALL,
+    STALE_CURSOR,
+    AUDITOR_SILENT,
+    *_on_each_surface("flag-ignored", "the flag is set, the lane stays what it was"),
+    *_on_each_surface("fallback-broken", "with the flag off nothing is updated after the first load"),
+    CONVEX_BOOTS_ANYWAY,
+)
+
+
+def resolve(names: Iterable[str]) -> tuple[Fault, ...]:
+    """Return the faults of these names, each once, in the order of :data:`FAULTS`.
+
+    A name without its surface (``flag-ignored``, ``fallback-broken``) stands for that fault on every surface.
+
+    Raises:
+        ConfigurationError: a name is not known; all unknown ones are listed.
+    """
+    wanted = tuple(names)
+    if unknown := [name for name in wanted if not any(_means(name, fault) for fault in FAULTS)]:
+        raise ConfigurationError(
+            "these faults are not known",
+            mistakes=unknown,
+            remedy=f"choose from {', '.join(fault.name for fault in FAULTS)}",
+        )
+    return tuple(fault for fault in FAULTS if any(_means(name, fault) for name in wanted))
+
+
+def _means(name: str, fault: Fault) -> bool:
+    return fault.name in {name, f"{name}-{fault.surface}"}
