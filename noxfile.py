@@ -1,0 +1,150 @@
+"""What is done with this repository: one session for each habit. ``nox --list`` tells them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2026.4"
+nox.options.sessions = ["staging_drill"]
+nox.options.reuse_venv = "yes"
+nox.options.error_on_external_run = True
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+#: Tests, types and docs look at the same installed package; three copies of it would only take time.
+WORKBENCH = ".nox/workbench"
+LOCK_FILES = re.compile(r"(^|/)([^/]*\.lock|[^/]*-lock\.(json|yaml)|pylock[^/]*\.toml)$")
+#: What a downloaded address, a machine's own set-up or a secret looks like in a tracked file.
+UNWANTED = {
+    "the address of a package index": re.compile(r"(index-url|find-links)\s*[= ]\s*\S*://|\"resolved\":\s*\"https?:"),
+    "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s*\n\s*[A-Za-z0-9+/=]{16}"),
+    "an access token": re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36}|glpat-[\w-]{20}|AKIA[0-9A-Z]{16})\b"),
+    "a signed web token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}"),
+}
+PINNED = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+")
+
+
+@nox.session
+def staging_drill(session: nox.Session) -> None:
+    """Run the staging drill; words after -- are passed on to `drill run`."""
+    if install(session, package()):
+        session.run("python", "-m", "drills.target.chromium")
+    session.run("drill", "run", *session.posargs)
+
+
+@nox.session(venv_location=WORKBENCH)
+def tests(session: nox.Session) -> None:
+    """Run the tests and hold branch coverage to its limit; with words after --, only what they select."""
+    install_workbench(session)
+    if session.posargs:
+        session.run("python", "-m", "pytest", *session.posargs)
+        return
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, floors, workflows, and that nothing slipped in that does not belong here."""
+    install(session, group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows())
+    if found := list(unwanted_in_tree(tracked_files(session))):
+        session.error("\n".join(found))
+
+
+@nox.session(venv_location=WORKBENCH)
+def types(session: nox.Session) -> None:
+    """Check types, strictly, in the package, its tests and this file."""
+    install_workbench(session)
+    session.run("mypy")
+    session.run("mypy", "noxfile.py")
+
+
+@nox.session(venv_location=WORKBENCH)
+def docs(session: nox.Session) -> None:
+    """Run every example in the documentation, and hold every command it names against the real ones."""
+    install_workbench(session)
+    session.run("python", "-m", "pytest", "tests/docs", *session.posargs)
+
+
+@nox.session(default=False, reuse_venv=False)
+def constraints(session: nox.Session) -> None:
+    """Write constraints.txt anew from what installs today."""
+    session.install(*PROJECT["project"]["dependencies"], *group("tests"), *group("lint"), *group("types"))
+    frozen = session.run("python", "-m", "pip", "freeze", silent=True) or ""
+    path = ROOT / "constraints.txt"
+    comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    path.write_text("\n".join([*comments, *(line for line in frozen.splitlines() if PINNED.fullmatch(line))]) + "\n")
+
+
+def install_workbench(session: nox.Session) -> None:
+    """Install the package with what tests, types and docs need."""
+    install(session, [*package(), *group("tests"), *group("types")])
+
+
+def package() -> list[str]:
+    """Return the words that install this package from its checkout, so that an edit needs no new installation."""
+    return ["--editable", "."]
+
+
+def group(name: str) -> list[str]:
+    """Return the requirements of one dependency group."""
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def install(session: nox.Session, requirements: list[str]) -> bool:
+    """Install once, and again only when what is asked for has changed. Returns whether anything was installed."""
+    stamp = Path(session.virtualenv.location) / "installed"
+    wanted = fingerprint(requirements)
+    if stamp.exists() and stamp.read_text() == wanted:
+        return False
+    session.install("--constraint", "constraints.txt", *requirements)
+    stamp.write_text(wanted)
+    return True
+
+
+def fingerprint(requirements: list[str]) -> str:
+    """Return a digest of everything that decides what gets installed, and where the checkout is."""
+    facts = [requirements, PROJECT["project"], PROJECT["tool"]["hatch"], (ROOT / "constraints.txt").read_text()]
+    return hashlib.sha256(json.dumps([str(ROOT), *facts], sort_keys=True).encode()).hexdigest()
+
+
+def workflows() -> list[str]:
+    """Return the workflow files."""
+    return [str(path) for path in sorted(ROOT.glob(".github/workflows/*.yml"))]
+
+
+def tracked_files(session: nox.Session) -> list[Path]:
+    """Return the files under version control; outside of a repository, none."""
+    listed = session.run("git", "ls-files", "-z", external=True, silent=True) or ""
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def unwanted_in_tree(paths: list[Path]) -> Iterator[str]:
+    """Yield what does not belong into the repository, file by file."""
+    for path in paths:
+        name = path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
+        yield from (f"{name}: {what}" for what in unwanted(name, path.read_text(errors="replace")))
+
+
+def unwanted(name: str, text: str) -> Iterator[str]:
+    """Yield what a file called ``name`` with this ``text`` should not hold."""
+    if LOCK_FILES.search(name):
+        yield "a lock file, which records download addresses"
+    for what, pattern in UNWANTED.items():
+        if pattern.search(text):
+            yield what
+    if name == "constraints.txt":
+        lines = (line for line in text.splitlines() if line and not line.startswith("#"))
+        yield from (f"{line!r} is not a plain name==version" for line in lines if not PINNED.fullmatch(line))
