@@ -17,8 +17,6 @@ nox.options.error_on_external_run = True
 
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-#: Tests, types and docs look at the same installed package; three copies of it would only take time.
-WORKBENCH = ".nox/workbench"
 LOCK_FILES = re.compile(r"(^|/)([^/]*\.lock|[^/]*-lock\.(json|yaml)|pylock[^/]*\.toml)$")
 #: What a downloaded address, a machine's own set-up or a secret looks like in a tracked file.
 UNWANTED = {
@@ -38,10 +36,10 @@ def staging_drill(session: nox.Session) -> None:
     session.run("drill", "run", *session.posargs)
 
 
-@nox.session(venv_location=WORKBENCH)
+@nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests and hold branch coverage to its limit; with words after --, only what they select."""
-    install_workbench(session)
+    install(session, [*package(), *group("tests")])
     if session.posargs:
         session.run("python", "-m", "pytest", *session.posargs)
         return
@@ -63,18 +61,18 @@ def lint(session: nox.Session) -> None:
         session.error("\n".join(found))
 
 
-@nox.session(venv_location=WORKBENCH)
+@nox.session
 def types(session: nox.Session) -> None:
     """Check types, strictly, in the package, its tests and this file."""
-    install_workbench(session)
+    install(session, [*package(), *group("tests"), *group("types")])
     session.run("mypy")
     session.run("mypy", "noxfile.py")
 
 
-@nox.session(venv_location=WORKBENCH)
+@nox.session
 def docs(session: nox.Session) -> None:
     """Run every example in the documentation, and hold every command it names against the real ones."""
-    install_workbench(session)
+    install(session, [*package(), *group("tests")])
     session.run("python", "-m", "pytest", "tests/docs", *session.posargs)
 
 
@@ -86,11 +84,6 @@ def constraints(session: nox.Session) -> None:
     path = ROOT / "constraints.txt"
     comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
     path.write_text("\n".join([*comments, *(line for line in frozen.splitlines() if PINNED.fullmatch(line))]) + "\n")
-
-
-def install_workbench(session: nox.Session) -> None:
-    """Install the package with what tests, types and docs need."""
-    install(session, [*package(), *group("tests"), *group("types")])
 
 
 def package() -> list[str]:
@@ -126,8 +119,9 @@ def workflows() -> list[str]:
 
 
 def tracked_files(session: nox.Session) -> list[Path]:
-    """Return the files under version control; outside of a repository, none."""
-    listed = session.run("git", "ls-files", "-z", external=True, silent=True) or ""
+    """Return the files that are, or would be, under version control."""
+    words = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = session.run(*words, external=True, silent=True) or ""
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
