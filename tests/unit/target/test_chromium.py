@@ -82,7 +82,7 @@ def test_the_named_browser_goes_before_all(
     assert chromium.find() == BrowserChoice(mine, BrowserSource.NAMED, "mine")
 
 
-@pytest.mark.parametrize("script", ["exit 127", ""], ids=["does not start", "tells nothing"])
+@pytest.mark.parametrize("script", ["echo Chromium 1; exit 127", ""], ids=["does not start", "tells nothing"])
 def test_a_named_browser_that_does_not_run_is_an_error(
     machine: Path, executable: Executable, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
@@ -104,7 +104,7 @@ def test_a_named_browser_that_does_not_exist_is_an_error(machine: Path, monkeypa
 
 def test_a_browser_that_does_not_start_is_passed_over(machine: Path, executable: Executable) -> None:
     """A build without its libraries is no browser: the next one is taken."""
-    executable(machine / "playwright/chromium-1255/chrome-linux64/chrome", "exit 127")
+    executable(machine / "playwright/chromium-1255/chrome-linux64/chrome", "echo Chromium 1; exit 127")
     works = executable(machine / "bin/google-chrome", "echo Google Chrome 1")
 
     assert chromium.find() == BrowserChoice(works, BrowserSource.SYSTEM, "Google Chrome 1")
