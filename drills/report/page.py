@@ -1,0 +1,112 @@
+"""The view model of a report: everything a template prints, decided here, from the record alone.
+
+A field of type ``str`` is data and is made inert on its way into the document; a field of type ``Markdown`` is ready.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drills.evidence.records import DrillRecord, Moment
+from drills.report.exhibits import Exhibits, FileList, Picture
+from drills.report.gates import Disturbances, GateRow, disturbances, gate_rows
+from drills.report.headline import Fact, Headline, facts, headline, reasons, subtitle
+from drills.report.history import ChangeRow, Commits, changes, commits
+from drills.report.items import ItemRow, RequiredRow, item_rows, required_rows
+from drills.report.markdown import Markdown, fence
+from drills.report.rollback import Restoration, RollbackRow, restoration, rollback_reasons, rollback_rows
+from drills.report.wording import duration, second
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRow:
+    """One moment: time of day, since the start, what happened."""
+
+    at: str
+    since_start: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One report. ``changes`` is None when there is no earlier drill to compare with."""
+
+    title: str
+    subtitle: Markdown
+    headline: Headline
+    facts: tuple[Fact, ...]
+    reasons: tuple[str, ...]
+    decision_reasons: tuple[str, ...]
+    changes: tuple[ChangeRow, ...] | None
+    preconditions: tuple[ItemRow, ...]
+    checklist: tuple[ItemRow, ...]
+    gates: tuple[GateRow, ...]
+    gates_source: str
+    gates_problems: tuple[str, ...]
+    disturbances: Disturbances
+    required: tuple[RequiredRow, ...]
+    rollback: tuple[RollbackRow, ...]
+    rollback_reasons: tuple[str, ...]
+    restoration: Restoration
+    pictures: tuple[Picture, ...]
+    screenshots: tuple[tuple[Picture, ...], ...]
+    timeline: tuple[TimelineRow, ...]
+    commits: Commits
+    files: FileList
+    reproduce: Markdown
+    risks: tuple[str, ...]
+    verify: Markdown
+
+
+def build_page(record: DrillRecord, folder: str | None, previous: DrillRecord | None = None) -> Page:
+    """Return the page of ``record``. Links go below ``folder``; a page shown elsewhere has none."""
+    exhibits = Exhibits(record, folder)
+    return Page(
+        title=record.title,
+        subtitle=subtitle(record),
+        headline=headline(record),
+        facts=facts(record),
+        reasons=reasons(record),
+        decision_reasons=record.decision.reasons,
+        changes=None if previous is None else changes(record, previous),
+        preconditions=item_rows(record.preconditions, exhibits),
+        checklist=item_rows(record.checklist, exhibits),
+        gates=gate_rows(record.gates),
+        gates_source=_samples_source(record),
+        gates_problems=record.samples.problems if record.samples else (),
+        disturbances=disturbances(record.disturbances),
+        required=required_rows(record.required_artefacts, exhibits),
+        rollback=rollback_rows(record),
+        rollback_reasons=rollback_reasons(record),
+        restoration=restoration(record),
+        pictures=exhibits.pictures(),
+        screenshots=exhibits.screenshots(),
+        timeline=tuple(_moment(one, record) for one in record.timeline),
+        commits=commits(record.provenance),
+        files=exhibits.files(),
+        reproduce=fence(_reproduce(record), "sh"),
+        risks=record.residual_risks,
+        verify=fence(f"drill verify {folder or record.drill_id}", "sh"),
+    )
+
+
+def _samples_source(record: DrillRecord) -> str:
+    if record.samples is None:
+        return "No metric samples were taken."
+    samples = record.samples
+    span = duration((samples.finished_at - samples.started_at).total_seconds())
+    every = duration(samples.interval_seconds)
+    return f"Samples: {samples.source}, {len(samples.series)} series, every {every} for {span}."
+
+
+def _moment(one: Moment, record: DrillRecord) -> TimelineRow:
+    since = (one.at - record.started_at).total_seconds()
+    return TimelineRow(second(one.at), f"+{since:.1f} s", one.text)
+
+
+def _reproduce(record: DrillRecord) -> str:
+    commit = record.provenance.commit
+    if commit is None:
+        return record.command
+    dirty = "  # and uncommitted changes that no commit holds" if record.provenance.dirty else ""
+    return f"git checkout {commit.sha}{dirty}\n{record.command}"

@@ -1,0 +1,61 @@
+"""Documents from records, through ``report_templates/``. The only importer of Jinja."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from drills.evidence.records import DrillRecord
+from drills.report.history import index
+from drills.report.markdown import inert
+from drills.report.page import build_page
+
+#: GitHub drops a step summary that is larger; https://docs.github.com/actions, "Job summaries".
+STEP_SUMMARY_LIMIT = 1024 * 1024
+_CUT = "\n\n> [!WARNING]\n> This summary was cut at GitHub's limit; the report and drill.json are whole.\n"
+_INSTALLED = Path(__file__).parent / "templates"
+_CHECKOUT = Path(__file__).parents[2] / "report_templates"
+
+
+def render_report(record: DrillRecord, *, folder: str, previous: DrillRecord | None = None) -> str:
+    """Return the Markdown report of ``record``. Its evidence lies in ``folder``, beside the report.
+
+    The same record gives the same bytes. With the ``previous`` drill, the report says what changed since.
+    """
+    return _document("drill_report.md.j2", page=build_page(record, folder, previous))
+
+
+def render_index(records: Sequence[tuple[str, DrillRecord]]) -> str:
+    """Return the index of (report file name, record) pairs, newest first."""
+    return _document("index.md.j2", index=index(records))
+
+
+def render_step_summary(record: DrillRecord, *, limit: int = STEP_SUMMARY_LIMIT) -> str:
+    """Return what a GitHub job shows of a drill: no links to evidence, at most ``limit`` bytes of UTF-8."""
+    summary = _document("step_summary.md.j2", page=build_page(record, None))
+    if len(summary.encode()) <= limit:
+        return summary
+    kept = summary.encode()[: max(0, limit - len(_CUT.encode()))].decode(errors="ignore")
+    return kept[: kept.rfind("\n") + 1].rstrip("\n") + _CUT
+
+
+def _document(template: str, **context: object) -> str:
+    return _environment().get_template(template).render(context)
+
+
+@cache
+def _environment() -> Environment:
+    folder = _INSTALLED if _INSTALLED.is_dir() else _CHECKOUT
+    return Environment(
+        loader=FileSystemLoader(folder),
+        undefined=StrictUndefined,
+        # Every document here is Markdown, which has an escaper of its own; HTML names would be escaped as HTML.
+        autoescape=select_autoescape(["html", "html.j2"]),
+        finalize=inert,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
