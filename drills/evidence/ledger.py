@@ -1,0 +1,179 @@
+"""The ledger of a drill: one JSON line per fact, written as it happens, each line sealed to the one before.
+
+A line is the canonical JSON of a :class:`~drills.evidence.records.LedgerEntry`. Its ``hash`` is the digest of the
+canonical JSON of the entry without ``hash``, and ``previous`` is the hash of the line before; the first line's is
+:data:`GENESIS`. With ``sha256sum`` and a JSON tool the chain can be checked without this program.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import orjson
+from pydantic import JsonValue, ValidationError
+
+from drills.canonical import digest, encode
+from drills.clock import Clock
+from drills.errors import EvidenceError, LedgerDamaged
+from drills.evidence.durable import CREATE, PRIVATE_FILE, flush_folder, read_regular, write_all
+from drills.evidence.records import Fact, LedgerEntry
+from drills.evidence.redaction import Redactor
+
+GENESIS = "sha256:" + 64 * "0"
+#: A larger file is not read: no drill writes so much.
+MOST_BYTES = 256 * 1024 * 1024
+
+
+class Ledger:
+    """The open end of a ledger. Appending is safe from several threads; close it when the drill is over."""
+
+    def __init__(self, descriptor: int, path: Path, clock: Clock, redactor: Redactor) -> None:
+        self._lock = threading.Lock()
+        self._descriptor: int | None = descriptor
+        self._clock = clock
+        self._redactor = redactor
+        self._entries = 0
+        self.path = path
+        self.head = GENESIS
+
+    @classmethod
+    def create(cls, path: Path, clock: Clock, redactor: Redactor) -> Self:
+        """Start a ledger in a new file that only its owner can read.
+
+        Raises:
+            FileExistsError: ``path`` exists; a ledger is never continued or overwritten.
+        """
+        descriptor = os.open(path, CREATE | os.O_APPEND, PRIVATE_FILE)
+        flush_folder(path.parent)
+        return cls(descriptor, path, clock, redactor)
+
+    def append(self, fact: Fact) -> LedgerEntry:
+        """Write ``fact``, without secrets, and return the entry as it can be read back from the disk.
+
+        Raises:
+            EvidenceError: the line could not be kept (the disk is full, say); the ledger is as it was before.
+        """
+        redacted = self._redactor.redact_json(fact.model_dump(mode="json"))
+        with self._lock:
+            line = seal(self._entries + 1, self._clock.now().isoformat(), self.head, redacted)
+            entry = LedgerEntry.model_validate_json(line)
+            self._write(line + b"\n")
+            self._entries, self.head = entry.seq, entry.hash
+        return entry
+
+    def _write(self, line: bytes) -> None:
+        if self._descriptor is None:
+            raise EvidenceError(f"{self.path}: the ledger is closed and takes no more facts")
+        end = os.fstat(self._descriptor).st_size
+        try:
+            write_all(self._descriptor, line)
+            os.fsync(self._descriptor)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, end)
+            raise EvidenceError(
+                f"{self.path}: a fact could not be written: {error.strerror}", remedy="make room on the disk"
+            ) from error
+
+    def close(self) -> None:
+        """Take no more facts. Closing twice is fine."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def seal(seq: int, at: str, previous: str, fact: JsonValue) -> bytes:
+    """Return the canonical line, without its newline, for ``fact`` at its place in the chain."""
+    body = {"seq": seq, "at": at, "previous": previous, "fact": fact}
+    return encode({**body, "hash": digest(body)})
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerReading:
+    """What could be read of a ledger: the entries up to the first damage, and what that damage is."""
+
+    entries: tuple[LedgerEntry, ...]
+    damage: str | None = None
+
+    @property
+    def head(self) -> str:
+        """The hash of the last good entry."""
+        return self.entries[-1].hash if self.entries else GENESIS
+
+
+def read_ledger(path: Path) -> tuple[LedgerEntry, ...]:
+    """Return all entries of a ledger whose chain is whole.
+
+    Raises:
+        LedgerDamaged: a line is torn, altered, missing or out of order; the message names the first such line.
+    """
+    reading = read_valid_prefix(path)
+    if reading.damage is not None:
+        raise LedgerDamaged(reading.damage, remedy="do not trust this evidence; fetch the original, or drill again")
+    return reading.entries
+
+
+def read_valid_prefix(path: Path) -> LedgerReading:
+    """Return what a ledger holds up to its first damage: after a killed drill the last line may be torn.
+
+    Raises:
+        LedgerDamaged: there is no file to read, or it is too large.
+    """
+    content = _content(path)
+    entries: list[LedgerEntry] = []
+    try:
+        for entry in _entries(content):
+            entries.append(entry)  # noqa: PERF402 - those before the damage must survive the exception
+    except LedgerDamaged as damage:
+        return LedgerReading(tuple(entries), f"{path}: {damage.message}")
+    return LedgerReading(tuple(entries))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise LedgerDamaged(f"{path}: larger than any ledger ({MOST_BYTES} bytes)")
+        return read_regular(path)
+    except OSError as error:
+        raise LedgerDamaged(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _entries(content: bytes) -> Iterator[LedgerEntry]:
+    previous = GENESIS
+    *lines, rest = content.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        entry = _checked(line, number, previous)
+        previous = entry.hash
+        yield entry
+    if rest:
+        raise LedgerDamaged(f"line {len(lines) + 1} is torn: it does not end")
+
+
+def _checked(line: bytes, number: int, previous: str) -> LedgerEntry:
+    """Return the entry on a line after holding it against its own hash and its place in the chain."""
+    try:
+        fields = orjson.loads(line)
+        entry = LedgerEntry.model_validate_json(line)
+    except (orjson.JSONDecodeError, ValidationError):
+        raise LedgerDamaged(f"line {number} is not a ledger entry") from None
+    if seal(entry.seq, fields["at"], entry.previous, fields["fact"]) != line:
+        raise LedgerDamaged(f"line {number} was altered: its content does not have its hash")
+    if (entry.seq, entry.previous) != (number, previous):
+        raise LedgerDamaged(f"line {number} is out of its chain: a line before it is missing, added or altered")
+    return entry

@@ -1,0 +1,162 @@
+"""Publication: from a private run to files that may be committed, checked to the last byte before any is written."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drills.canonical import digest_of_bytes
+from drills.errors import PublicationRefused, SecretFound
+from drills.evidence.durable import read_regular
+from drills.evidence.ledger import GENESIS, read_ledger
+from drills.evidence.manifest import MANIFEST, Manifest, describe, describe_all
+from drills.evidence.naming import alternatives, media_type_of, slug
+from drills.evidence.placing import finish_interrupted, is_free, place, refusing, report_of
+from drills.evidence.records import Artefact, LedgerEntry
+from drills.evidence.redaction import Redactor
+from drills.evidence.scan import scan_files
+
+RECORD, LEDGER = "drill.json", "ledger.jsonl"
+#: So that a year of nightly drills stays a repository one can clone.
+BUDGET_BYTES = 1_500_000
+NAMED_LARGEST = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """What a drill publishes.
+
+    ``report`` is given the name of the published folder and returns Markdown that links into it. ``artefacts`` is the
+    folder of an :class:`~drills.evidence.artefacts.ArtefactStore`, ``extra`` holds further files by name (JUnit XML,
+    the pytest HTML page), which are redacted here.
+    """
+
+    date: dt.date
+    slug: str
+    report: Callable[[str], str]
+    record: bytes
+    artefacts: Path
+    ledger: Path
+    redactor: Redactor
+    extra: Mapping[str, bytes] = field(default_factory=dict)
+    budget_bytes: int = BUDGET_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where a publication is, and its manifest."""
+
+    report: Path
+    folder: Path
+    manifest: Manifest
+
+
+def publish(publication: Publication, out: Path) -> Published:
+    """Publish into ``out`` as ``<date>-<slug>.md`` and a folder of that name; the second of a day ends in ``-2``.
+
+    All of it appears or nothing does, and nothing that exists is overwritten. No byte is written to ``out`` before
+    every byte has been scanned.
+
+    Raises:
+        LedgerDamaged: the ledger's chain is not whole.
+        SecretFound: the scan found a secret; the message names the files, never the secret.
+        PublicationRefused: a file has a wrong name, type or content, all together are too large, or the disk refused.
+    """
+    entries = read_ledger(publication.ledger)
+    with refusing(out):
+        out.mkdir(parents=True, exist_ok=True)
+        out = out.resolve(strict=True)
+        finish_interrupted(out)
+        files = _files(publication, entries)
+        for name in alternatives(f"{publication.date.isoformat()}-{slug(publication.slug)}"):
+            if is_free(out / name):
+                draft = _draft(publication, name, files, entries)
+                if place(out / name, draft.files, draft.report):
+                    return Published(report_of(out / name), out / name, draft.manifest)
+    raise PublicationRefused(f"{out}: no name is left for {publication.slug!r} on {publication.date}")
+
+
+def _files(publication: Publication, entries: Sequence[LedgerEntry]) -> dict[str, bytes]:
+    artefacts = _artefacts(publication.artefacts, entries)
+    extra = {name: _redacted(publication.redactor, name, content) for name, content in publication.extra.items()}
+    own = {RECORD: publication.record, LEDGER: read_regular(publication.ledger)}
+    taken = [*own, *artefacts, *extra, MANIFEST]
+    twice = sorted({name for name in taken if taken.count(name) > 1})
+    if twice:
+        raise PublicationRefused(f"two files to publish have the same name: {', '.join(twice)}")
+    return {**own, **artefacts, **extra}
+
+
+def _redacted(redactor: Redactor, name: str, content: bytes) -> bytes:
+    return redactor.redact_bytes(content, media_type_of(name))[0]
+
+
+def _artefacts(folder: Path, entries: Sequence[LedgerEntry]) -> dict[str, bytes]:
+    """Return the kept artefacts: exactly the files that the ledger speaks of, as it says they are."""
+    kept = {entry.fact.path: entry.fact.sha256 for entry in entries if isinstance(entry.fact, Artefact)}
+    found = {path.name: _plain_file(path) for path in sorted(folder.iterdir())} if folder.exists() else {}
+    problems = sorted(_deviations(kept, found))
+    if problems:
+        raise PublicationRefused(f"{folder}: not as the ledger says: {'; '.join(problems)}")
+    return found
+
+
+def _deviations(kept: Mapping[str, str], found: Mapping[str, bytes]) -> Iterator[str]:
+    yield from (f"{name} is missing" for name in kept.keys() - found.keys())
+    yield from (f"{name} was never kept" for name in found.keys() - kept.keys())
+    yield from (
+        f"{name} was altered" for name in kept.keys() & found.keys() if digest_of_bytes(found[name]) != kept[name]
+    )
+
+
+def _plain_file(path: Path) -> bytes:
+    if path.is_symlink() or not path.is_file():
+        raise PublicationRefused(f"{path}: only plain files are published, no symlinks, folders or devices")
+    return read_regular(path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A publication under one name, checked."""
+
+    files: Mapping[str, bytes]
+    report: bytes
+    manifest: Manifest
+
+
+def _draft(publication: Publication, name: str, files: Mapping[str, bytes], entries: Sequence[LedgerEntry]) -> _Draft:
+    report = publication.report(name).encode()
+    manifest = Manifest(
+        name=name,
+        ledger_head=entries[-1].hash if entries else GENESIS,
+        ledger_entries=len(entries),
+        report=describe(f"{name}.md", report),
+        files=describe_all(files),
+    )
+    draft = _Draft({**files, MANIFEST: manifest.encode()}, report, manifest)
+    everything = {f"{name}.md": report, **{f"{name}/{path}": content for path, content in draft.files.items()}}
+    _fits(everything, publication.budget_bytes)
+    _holds_no_secret(everything, publication.redactor)
+    return draft
+
+
+def _fits(files: Mapping[str, bytes], budget: int) -> None:
+    total = sum(map(len, files.values()))
+    if total > budget:
+        largest = sorted(files, key=lambda name: -len(files[name]))[:NAMED_LARGEST]
+        raise PublicationRefused(
+            f"{total} bytes are more than the {budget} that one drill may add to the repository; the largest files: "
+            + ", ".join(f"{name} ({len(files[name])})" for name in largest),
+            remedy="keep smaller pictures and fewer samples, or raise the budget",
+        )
+
+
+def _holds_no_secret(files: Mapping[str, bytes], redactor: Redactor) -> None:
+    findings = scan_files(files, redactor.secrets)
+    if findings:
+        raise SecretFound(
+            "nothing was published; the last scan found secrets:\n" + "\n".join(f"  - {found}" for found in findings),
+            remedy="the run folder still holds the evidence: find out how the secret got past the redactor",
+        )

@@ -1,0 +1,144 @@
+"""The redactor: takes secrets out of everything that a drill writes down.
+
+It knows the drill's exact secrets in every spelling, learns JSON Web Tokens as they appear, and applies the shapes of
+:mod:`drills.evidence.patterns`. What it puts in their place names the secret: ``«redacted:operator-token»``.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import threading
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from drills.errors import ConfigurationError
+from drills.evidence.encodings import spellings
+from drills.evidence.naming import known_media_type, slug
+from drills.evidence.patterns import JWT, RULES, SECRET_MEMBER, marker
+from drills.evidence.png import without_metadata
+
+#: A shorter secret cannot be told from ordinary words: redacting it would eat the report.
+SHORTEST_SECRET = 6
+#: A page that prints tokens without end must not fill the memory; beyond this they are redacted by shape alone.
+MOST_LEARNED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that must not be published, and the name that is published instead."""
+
+    name: str
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Secret({self.name!r})"
+
+
+class Redactor:
+    """Knows what must not be published. Safe to use from several threads; secrets may be added at any time.
+
+    ``canary`` is a secret of this run that opens nothing: the drill plants it in every channel it records, and
+    publication fails if any of it survived.
+    """
+
+    def __init__(self, canary: str | None = None) -> None:
+        self._lock = threading.Lock()
+        self._secrets: dict[str, str] = {}
+        self._replacements: tuple[tuple[str, str], ...] = ()
+        self._learned = 0
+        self.canary = canary or f"canary-{secrets.token_hex(16)}"
+        self.register(self.canary, "canary")
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The exact secrets known so far."""
+        return tuple(Secret(name, value) for value, name in self._secrets.copy().items())
+
+    def register(self, secret: str, name: str) -> None:
+        """Redact ``secret`` from now on, in all its spellings, as ``«redacted:name»``.
+
+        Raises:
+            ConfigurationError: the secret is too short to be told from ordinary text.
+        """
+        if len(secret) < SHORTEST_SECRET:
+            raise ConfigurationError(
+                f"the secret {name!r} has fewer than {SHORTEST_SECRET} characters: ordinary text would match it",
+                remedy="use a longer secret in this environment",
+            )
+        with self._lock:
+            if secret not in self._secrets:
+                self._add(secret, slug(name))
+
+    def _add(self, secret: str, name: str) -> None:
+        self._secrets = {**self._secrets, secret: name}
+        added = ((spelling, marker(name)) for spelling in spellings(secret))
+        longest_first = sorted((*self._replacements, *added), key=lambda pair: (-len(pair[0]), pair[0]))
+        self._replacements = tuple(longest_first)
+
+    def redact(self, text: str) -> str:
+        """Return ``text`` without secrets; redacting it again changes nothing."""
+        return self.redact_counted(text)[0]
+
+    def redact_counted(self, text: str) -> tuple[str, int]:
+        """Return ``text`` without secrets, and how many were taken out."""
+        self._learn(text)
+        count = 0
+        for spelling, replacement in self._replacements:
+            if spelling in text:
+                count += text.count(spelling)
+                text = text.replace(spelling, replacement)
+        for rule in RULES:
+            text, replaced = rule.apply(text)
+            count += replaced
+        return text, count
+
+    def _learn(self, text: str) -> None:
+        """Register the tokens in ``text``, so that they are known when they come back encoded."""
+        if "eyJ" not in text:
+            return
+        for match in JWT.finditer(text):
+            if match["secret"] not in self._secrets and self._learned < MOST_LEARNED:
+                self._learned += 1
+                self.register(match["secret"], "jwt")
+
+    def redact_json(self, value: JsonValue) -> JsonValue:
+        """Return a JSON value with every string in it redacted, also under names that stand before secrets.
+
+        NaN and infinities become the words that the records use for them.
+        """
+        match value:
+            case str():
+                return self.redact(_encodable(value))
+            case float() if not math.isfinite(value):
+                return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+            case list():
+                return [self.redact_json(member) for member in value]
+            case dict():
+                return {self.redact(_encodable(key)): self._member(key, member) for key, member in value.items()}
+            case _:
+                return value
+
+    def _member(self, key: str, value: JsonValue) -> JsonValue:
+        redacted = self.redact_json(value)
+        unseen = isinstance(value, str) and value and value == redacted and "«redacted:" not in value
+        return marker("member") if unseen and SECRET_MEMBER.search(key) else redacted
+
+    def redact_bytes(self, content: bytes, media_type: str) -> tuple[bytes, int]:
+        """Return the content of a file without secrets, and how many were taken out.
+
+        Text comes back as valid UTF-8. A PNG loses its metadata and keeps its pixels.
+
+        Raises:
+            PublicationRefused: the type is not on the allow-list, or the content is not of that type.
+        """
+        if known_media_type(media_type) == "image/png":
+            return without_metadata(content), 0
+        text, count = self.redact_counted(content.decode("utf-8", "replace"))
+        return text.encode(), count
+
+
+def _encodable(text: str) -> str:
+    """Return ``text`` with what UTF-8 cannot carry replaced: browsers hand out halves of surrogate pairs."""
+    return text.encode("utf-8", "replace").decode()
