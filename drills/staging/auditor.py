@@ -9,21 +9,18 @@ a new snapshot, until it agrees, or has been quiet (no publish under way before 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
-import orjson
-from sqlalchemy import Connection, select
-
-from drills import canonical
 from drills.clock import Clock
 from drills.staging.bell import rest
 from drills.staging.faults import AUDITOR_SILENT
+from drills.staging.lane_state import read_checkpoints, read_read_models
 from drills.staging.lanes import InFlight
 from drills.staging.live_settings import ActiveFaults, LiveSettings
 from drills.staging.metrics import AUDITOR, FAILURE_CLASS, Metrics
-from drills.staging.parity import Checkpoint, Comparison, Cycle, ReadModel, compare
+from drills.staging.parity import Comparison, Cycle, compare
 from drills.staging.runtime_log import RuntimeLog
-from drills.staging.store import Store, checkpoints, read_models
+from drills.staging.store import Store
 
 #: How long a document may be on its way to one lane only. Well below the three seconds of ``khala-lag``.
 GRACE_SECONDS = 1.5
@@ -140,23 +137,3 @@ class ParityAuditor:
                     checkpoint_seq=seen.checkpoint.seq,
                     lag_drift=seen.lag_drift,
                 )
-
-
-def read_checkpoints(connection: Connection, limit: int, only: Collection[str] | None = None) -> Sequence[Checkpoint]:
-    """Return the ``limit`` most recently updated checkpoints, of the documents in ``only`` unless it is None."""
-    query = select(checkpoints).order_by(checkpoints.c.updated_at.desc()).limit(limit)
-    if only is not None:
-        query = query.where(checkpoints.c.document_id.in_(only))
-    return [
-        Checkpoint(row.document_id, row.projection_name, row.last_runtime_seq, row.summary_hash)
-        for row in connection.execute(query)
-    ]
-
-
-def read_read_models(connection: Connection, document_ids: Collection[str]) -> Mapping[str, ReadModel]:
-    """Return the read models of these documents, as far as there are any, each hashed as its checkpoint is."""
-    query = select(read_models).where(read_models.c.doc_key.in_(document_ids))
-    return {
-        row.doc_key: ReadModel(row.doc_version, canonical.summary_hash(orjson.loads(row.payload)))
-        for row in connection.execute(query)
-    }

@@ -19,9 +19,9 @@ class Bell:
             listener.set()
 
     @contextmanager
-    def heard(self) -> Generator[asyncio.Event]:
-        """Yield an event that every ring sets, until the block ends."""
-        listener = asyncio.Event()
+    def heard(self, by: asyncio.Event | None = None) -> Generator[asyncio.Event]:
+        """Yield an event (``by``, or a new one) that every ring sets, until the block ends."""
+        listener = by or asyncio.Event()
         self._listeners.add(listener)
         try:
             yield listener

@@ -47,6 +47,7 @@ class ReadModel:
     """What the Khala lane holds of a document."""
 
     doc_version: int
+    payload_hash: str
     summary_hash: str
 
 

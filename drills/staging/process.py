@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Final, Never
 
 import uvicorn
-from uvicorn._types import ASGIApplication
+from starlette.types import ASGIApp
 
 from drills.clock import SYSTEM_CLOCK
 from drills.errors import ConfigurationError
@@ -36,7 +36,7 @@ def identity(**facts: str) -> dict[str, str | int]:
     return {"status": "ok", **facts, "pid": os.getpid(), "started_at": STARTED_AT.isoformat()}
 
 
-def serve(app: ASGIApplication) -> None:
+def serve(app: ASGIApp) -> None:
     """Serve ``app`` on the inherited socket until SIGTERM, SIGINT or the end of the leash; then exit with code 0.
 
     Raises:

@@ -68,7 +68,10 @@ class JwtKey(Frozen):
 
 
 class StagingConfig(Frozen):
-    """Everything a process of the staging needs to know. Durations are seconds, rates events per second."""
+    """Everything a process of the staging needs to know. Durations are seconds, rates events per second.
+
+    Payloads above ``inline_payload_bytes`` travel as pointers: their readers hydrate over HTTP.
+    """
 
     database_url: str
     runtime_url: str
@@ -91,6 +94,7 @@ class StagingConfig(Frozen):
     heartbeat_seconds: Seconds = 15
     channel_timeout_seconds: Seconds = 60
     token_ttl_seconds: Annotated[int, Field(ge=60, le=900)] = 300
+    inline_payload_bytes: Annotated[int, Field(ge=0, le=256 * 1024)] = 256 * 1024
     browser_executable: Path | None = None
 
     @model_validator(mode="after")

@@ -75,10 +75,10 @@ class Simulator:
 
 
 def _worker(number: int) -> Fields:
-    title, repository = TASKS[(number - 1) % len(TASKS)]
-    return {"status": WORKER_STATUSES[number % len(WORKER_STATUSES)], "title": title, "repository": repository}
+    title, repo = TASKS[(number - 1) % len(TASKS)]
+    return {"status": WORKER_STATUSES[number % len(WORKER_STATUSES)], "title": title, "repo": repo}
 
 
 def _run(number: int) -> Fields:
-    title, repository = TASKS[(number - 1) % len(TASKS)]
-    return {"status": RUN_STATUSES[0], "title": f"Check: {title}", "repository": repository}
+    title, repo = TASKS[(number - 1) % len(TASKS)]
+    return {"status": RUN_STATUSES[0], "title": f"Check: {title}", "repo": repo}
