@@ -16,6 +16,7 @@
     │   └── StagingFailed
     ├── LeaseHeld                     exit 2    another drill holds the target
     ├── JournalUnresolved             exit 2    an earlier drill left switches to restore
+    ├── SafetyNetLost                 exit 10   nothing would put switches back any more: none was flipped
     ├── RestoreFailed                 exit 11   switches are not proved to be back
     ├── EvidenceError                 exit 12   evidence cannot be kept, read or believed
     │   ├── LedgerDamaged
@@ -132,6 +133,12 @@ class JournalUnresolved(DrillError):
 
     slug = "journal-unresolved"
     exit_code = 2
+
+
+class SafetyNetLost(DrillError):
+    """A layer that would put switches back (lease, journal, watchdog) is gone; the switch was not flipped."""
+
+    slug = "safety-net-lost"
 
 
 class RestoreFailed(DrillError):

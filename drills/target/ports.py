@@ -29,12 +29,15 @@ class HttpSwitchRecipe(Frozen):
     """How to read and write one switch over an HTTP API, without any secret in it.
 
     ``pointer`` is the JSON pointer (RFC 6901) to the value in the answer; the body of the PUT is ``{"value": …}``.
+    ``state_pointer``, where the API has one, leads to a word that is ``ready`` once no change is under way; until then
+    the switch has no value.
     """
 
     kind: Literal["http"] = "http"
     switch: str
     url: str
     pointer: str = "/value"
+    state_pointer: str | None = None
     token: SecretReference | None = None
     timeout_seconds: float = 30.0
 
@@ -61,6 +64,7 @@ class Switch(Protocol):
 
         Raises:
             TargetUnreachable: nothing answered, or the answer holds no value (it may be restarting).
+            SwitchFailed: the target refused to say.
         """
 
     def ask(self, value: str) -> None:

@@ -1,0 +1,263 @@
+"""A process that outlives the drill and puts its switches back if it dies or hangs.
+
+It runs in a session of its own, as nobody's child, and holds the only read end of a pipe. The drill writes a sign of
+life into it now and then, and a last word when everything is back. End-of-file without that word means that the drill
+died, however that came about; no sign of life until the deadline means that it hangs. In both cases the switches that
+the journal names are put back, and the journal says by whom.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
+from enum import Enum
+from pathlib import Path
+
+import drills
+from drills.clock import SYSTEM_CLOCK
+from drills.errors import LeaseHeld, SafetyNetLost
+from drills.restore import recover
+from drills.restore.entries import TakenOver
+from drills.restore.journal import Journal
+from drills.restore.lease import Lease, LeaseOwner, read_record
+from drills.restore.state import StateFolder
+from drills.restore.undo import Patience
+from drills.target.switches.http import build
+
+READY, TOOK_OVER = b"r", b"t"
+ALIVE, DONE = b".", b"d"
+#: Seconds that the watchdog itself may take to come up, and to go.
+_START, _LEAVE = 20.0, 5.0
+#: Seconds to wait for another restorer that holds the lease.
+_CLAIM = 10.0
+#: An unattended restore has time: the target may be coming back, too.
+_PATIENCE = Patience(timeout=60.0)
+#: Marks by which CI agents find the processes of a job, in order to end them with it.
+_JOB_MARKS = {"RUNNER_TRACKING_ID": "", "JENKINS_NODE_COOKIE": "dontKillMe", "BUILD_ID": "dontKillMe"}
+
+
+class Watchdog:
+    """The drill's side of the pipe. ``check`` is meant as a guard before each flip."""
+
+    def __init__(self, words: int, status: int) -> None:
+        """Not called directly: :meth:`start` returns watchdogs that are up."""
+        self._words = words
+        self._status = status
+        self._ended = threading.Event()
+        self._took_over = False
+        self._beating: threading.Thread | None = None
+
+    @classmethod
+    def start(cls, state: StateFolder, journal: Path, *, heartbeat_deadline: float = 30.0) -> Watchdog:
+        """Start a watchdog over ``journal`` and return when it says that it is up.
+
+        Raises:
+            SafetyNetLost: it did not come up; nothing may be flipped.
+        """
+        log = journal.with_suffix(".watchdog.log")
+        try:
+            return cls._start([str(state.root), str(journal), str(heartbeat_deadline)], log)
+        except OSError as error:
+            raise SafetyNetLost(
+                f"the watchdog did not come up: {error}; no switch was flipped", remedy=f"read {log}"
+            ) from None
+
+    def beat(self) -> None:
+        """Give a sign of life. Never blocks and never raises: :meth:`check` tells whether anybody listens."""
+        with suppress(OSError):
+            os.write(self._words, ALIVE)
+
+    def keep_beating(self, every: float, also: Callable[[], None]) -> None:
+        """Give a sign of life every ``every`` seconds from a thread, and call ``also`` each time.
+
+        What ``also`` raises as a lost safety net or an operating system error is left for the next :meth:`check`.
+        """
+        self._beating = threading.Thread(target=self._beat_on, args=(every, also), name="heartbeat", daemon=True)
+        self._beating.start()
+
+    def check(self) -> None:
+        """Make sure that the watchdog is there and has left the switches in our hands.
+
+        Raises:
+            SafetyNetLost: it is gone, or has put the switches back.
+        """
+        if self._ended.is_set() or self._gone():
+            raise SafetyNetLost("the watchdog is gone; no switch was flipped", remedy="run the drill again")
+        if self._took_over:
+            raise SafetyNetLost(
+                "the watchdog heard nothing for too long and has put the switches back; no switch was flipped",
+                remedy="see what the drill was waiting for, then run it again",
+            )
+
+    def done(self) -> None:
+        """Say that everything is back, and return when the watchdog has gone. May be called again."""
+        if self._ended.is_set():
+            return
+        self._stop_beating()
+        with suppress(OSError):
+            os.set_blocking(self._words, True)
+            os.write(self._words, DONE)
+        deadline = time.monotonic() + _LEAVE
+        while not self._heard(b"", deadline - time.monotonic()) and time.monotonic() < deadline:
+            pass  # an earlier word
+        self._close()
+
+    @classmethod
+    def _start(cls, arguments: list[str], log: Path) -> Watchdog:
+        words_out, words_in = os.pipe()
+        status_out, status_in = os.pipe()
+        os.set_blocking(words_in, False)
+        watchdog = cls(words_in, status_out)
+        try:
+            starter = _spawn(arguments, words_out, status_in, log)
+        finally:
+            os.close(words_out)
+            os.close(status_in)
+        if not watchdog._heard(READY, _START):
+            starter.kill()
+            watchdog._close()
+        starter.wait()
+        if watchdog._ended.is_set():
+            raise OSError(f"it gave no word within {_START:g} s")
+        return watchdog
+
+    def _beat_on(self, every: float, also: Callable[[], None]) -> None:
+        while not self._ended.wait(every):
+            self.beat()
+            with suppress(SafetyNetLost, OSError):
+                also()
+
+    def _stop_beating(self) -> None:
+        self._ended.set()
+        if self._beating is not None:
+            self._beating.join()
+
+    def _gone(self) -> bool:
+        while select.select([self._status], [], [], 0)[0]:
+            word = os.read(self._status, 1)
+            if not word:
+                return True
+            self._took_over = self._took_over or word == TOOK_OVER
+        return False
+
+    def _heard(self, word: bytes, within: float) -> bool:
+        return bool(select.select([self._status], [], [], max(0.0, within))[0]) and os.read(self._status, 1) == word
+
+    def _close(self) -> None:
+        self._ended.set()
+        os.close(self._words)
+        os.close(self._status)
+
+
+class Ending(Enum):
+    """How listening to a drill came to an end."""
+
+    DONE = "it said that everything is back"
+    DIED = "it died"
+    HANGS = "it gave no sign of life"
+
+
+def listen(words: int, deadline: float | None) -> Ending:
+    """Listen to a drill until it is done, dies, or gives no sign of life for ``deadline`` seconds."""
+    while select.select([words], [], [], deadline)[0]:
+        heard = os.read(words, 4096)
+        if not heard:
+            return Ending.DIED
+        if DONE in heard:
+            return Ending.DONE
+    return Ending.HANGS
+
+
+def main(root: str, journal_path: str, deadline: str) -> None:
+    """Watch over the drill at the other end of standard input."""
+    for nuisance in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(nuisance, signal.SIG_IGN)
+    if os.fork():
+        os._exit(0)  # nobody's child: those who end a process and all its children do not find us
+    journal = Journal(Path(journal_path))
+    _say(READY)
+    ending = listen(sys.stdin.fileno(), float(deadline))
+    if ending is Ending.HANGS:
+        _take_over(journal, f"the drill gave no sign of life for {deadline} s")
+        _restore(StateFolder(Path(root)), journal, again=False)
+        ending = listen(sys.stdin.fileno(), None)
+        if ending is Ending.DIED:  # it may have flipped in the moment before it saw the notice
+            _restore(StateFolder(Path(root)), journal, again=True)
+    elif ending is Ending.DIED:
+        _restore(StateFolder(Path(root)), journal, again=False)
+
+
+def _take_over(journal: Journal, reason: str) -> None:
+    with suppress(SafetyNetLost):  # a full disk: the word below reaches the drill all the same
+        journal.append(TakenOver(at=SYSTEM_CLOCK.now(), reason=reason))
+    _say(TOOK_OVER)
+
+
+def _restore(state: StateFolder, journal: Journal, *, again: bool) -> None:
+    path, drill_id = state.lease_of(journal.path), _drill_id(journal)
+    lease = _claim(path, journal.path.parent.name, drill_id)
+    with lease or nullcontext():
+        ours = lease is not None or _held_by(path, drill_id)
+        touched = journal.touched() if again and ours else journal.unresolved()
+        if touched:
+            recover.put_back(
+                journal, touched, by="watchdog", clock=SYSTEM_CLOCK, pause=time.sleep, build=build, patience=_PATIENCE
+            )
+
+
+def _claim(path: Path, target: str, drill_id: str) -> Lease | None:
+    """Take the lease over from the dead drill; None when a hanging one still has it, or it cannot be had in time."""
+    deadline = time.monotonic() + _CLAIM
+    while time.monotonic() < deadline:
+        with suppress(LeaseHeld):
+            return _lease_or_none(path, target, drill_id)
+        if _held_by(path, drill_id):
+            return None
+    return None
+
+
+def _lease_or_none(path: Path, target: str, drill_id: str) -> Lease | None:
+    with suppress(SafetyNetLost):  # a full disk must not keep switches from being put back
+        return Lease.take_at(path, target, LeaseOwner.here(drill_id), SYSTEM_CLOCK)
+    return None
+
+
+def _held_by(path: Path, drill_id: str) -> bool:
+    record = read_record(path)
+    return record is not None and record.owner.drill_id == drill_id
+
+
+def _drill_id(journal: Journal) -> str:
+    opened = journal.opened
+    return opened.drill_id if opened else journal.path.stem
+
+
+def _spawn(arguments: list[str], words: int, status: int, log: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-P", "-m", __name__, *arguments]
+    with log.open("ab") as stream:
+        return subprocess.Popen(  # noqa: S603 - our own module
+            command, stdin=words, stdout=status, stderr=stream, env=_environment(), start_new_session=True
+        )
+
+
+def _say(word: bytes) -> None:
+    with suppress(OSError):
+        os.write(sys.stdout.fileno(), word)
+
+
+def _environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    package_root = str(Path(drills.__file__).parent.parent)
+    path = os.pathsep.join(filter(None, [package_root, environ.get("PYTHONPATH")]))
+    marks = {name: value for name, value in _JOB_MARKS.items() if name in environ}
+    return {**environ, **marks, "PYTHONPATH": path}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
