@@ -1,0 +1,1 @@
+"""Verdicts: pure functions from recorded samples and checks to PASS, FAIL, INCONCLUSIVE or NOT_RUN."""
