@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from drills.clock import Clock
 from drills.errors import FrameInvalid
-from drills.phoenix import CLOSE, HEARTBEAT, JOIN, LEAVE, PHOENIX_TOPIC, SERIALIZER_VERSION, Frame, decode
+from drills.phoenix import CLOSE, ERROR, HEARTBEAT, JOIN, LEAVE, PHOENIX_TOPIC, SERIALIZER_VERSION, Frame, decode
 from drills.staging.channel import CHANNEL_TOPIC, Channel, Services
 from drills.staging.faults import KHALA_STALL
 from drills.staging.runtime_log import RuntimeLog
@@ -162,16 +162,23 @@ class _Connection:
         self._running = tasks.create_task(self._run(self._channel))
 
     async def _run(self, channel: Channel) -> None:
-        with self._services.metrics.active.labels("join", "ok").track_inprogress():
-            await channel.run()
+        try:
+            with self._services.metrics.active.labels("join", "ok").track_inprogress():
+                await channel.run()
+        except* SQLAlchemyError as errors:
+            self._log_failure(errors.exceptions[0])
+            await channel.push(ERROR, {})
         self._channel = None
 
     async def _ask(self, frame: Frame, channel: Channel) -> None:
         try:
             await channel.handle(frame)
         except SQLAlchemyError as error:
-            self._log.write("khala_socket", "the store failed", "error", reason=type(error).__name__)
+            self._log_failure(error)
             await self.send(frame.reply("error", {"code": "internal"}))
+
+    def _log_failure(self, error: Exception) -> None:
+        self._log.write("khala_socket", "the store failed", "error", reason=type(error).__name__)
 
     async def _say_goodbye(self, frame: Frame, channel: Channel) -> None:
         self._leave()
