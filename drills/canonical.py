@@ -36,5 +36,5 @@ def digest_of_bytes(content: bytes) -> str:
 
 
 def summary_hash(summary: Mapping[str, object]) -> str:
-    """Return the digest of ``summary`` without its ``projected_at``: what a checkpoint stores and an auditor compares."""
+    """Return the digest of ``summary`` without ``projected_at``: what checkpoints store and auditors compare."""
     return digest({key: value for key, value in summary.items() if key != VOLATILE_KEY})

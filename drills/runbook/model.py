@@ -141,7 +141,7 @@ Objective = Annotated[Comparison | TrendToZero, Field(discriminator="kind")]
 class Gate(Entry):
     """A measure over metrics, an objective, and how much data it takes to say anything.
 
-    ``minimum_coverage`` is the part of the window that must hold data (0–1); ``minimum_samples`` counts the events
+    ``minimum_coverage`` is the part of the window that must hold data (0 to 1); ``minimum_samples`` counts the events
     behind the measure (the denominator of a ratio, the observations of a histogram, the points of a gauge);
     ``evidence`` selects the series whose samples prove that the thing was watched at all (so that a counter nobody
     increments is told from a counter nobody scrapes). ``steady_state`` leaves declared disturbances out.
@@ -239,8 +239,16 @@ class Runbook(Frozen):
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """Yield every entry with the path of its place in the file."""
-        for kind in ("preconditions", "stages", "gates", "switches", "rollback", "rollback_validation", "checklist",
-                     "artefacts"):
+        for kind in (
+            "preconditions",
+            "stages",
+            "gates",
+            "switches",
+            "rollback",
+            "rollback_validation",
+            "checklist",
+            "artefacts",
+        ):
             for index, entry in enumerate(getattr(self, kind)):
                 yield f"{kind}[{index}]", entry
         for index, item in enumerate(self.checklist):

@@ -1,0 +1,88 @@
+"""What a drill needs and whether it is there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from drills.clock import SYSTEM_CLOCK
+from drills.errors import DrillError
+from drills.evidence.provenance import gather
+from drills.plugin.options import EMBEDDED
+from drills.restore.state import StateFolder
+from drills.target.chromium import find
+from drills.target.environment import METRIC_PREFIX, Environment
+from drills.target.metrics.scrape import fetch_exposition
+from drills.target.profile import Profile, load_profile
+
+FREE_BYTES = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at: what, whether it is fine, what was seen, and what to type when it is not."""
+
+    what: str
+    ok: bool
+    seen: str
+    remedy: str = ""
+
+
+def examine(target: str) -> Iterator[Finding]:
+    """Look at everything that a drill on ``target`` needs, and yield what was found.
+
+    Raises:
+        ConfigurationError: the target profile is wrong.
+    """
+    yield _browser()
+    yield _git()
+    yield _disk()
+    if target != EMBEDDED:
+        yield from _target(load_profile(Path(target), allow_production=True))
+
+
+def _browser() -> Finding:
+    try:
+        choice = find()
+    except DrillError as error:
+        return Finding("browser", ok=False, seen=error.message, remedy=error.remedy)
+    if choice is None:
+        return Finding("browser", ok=False, seen="none found", remedy="playwright install chromium")
+    return Finding("browser", ok=True, seen=f"{choice.version} ({choice.executable})")
+
+
+def _git() -> Finding:
+    provenance = gather(Path.cwd())
+    if provenance.commit is None:
+        return Finding("git", ok=False, seen=provenance.note, remedy="run the drill inside the repository under drill")
+    return Finding("git", ok=True, seen=f"{provenance.commit.sha[:12]} {'(dirty)' if provenance.dirty else ''}".strip())
+
+
+def _disk() -> Finding:
+    root = StateFolder.default().runs
+    free = shutil.disk_usage(root).free
+    return Finding("disk", ok=free > FREE_BYTES, seen=f"{free // 1_000_000} MB free", remedy=f"make room in {root}")
+
+
+def _target(profile: Profile) -> Iterator[Finding]:
+    try:
+        with Environment(profile, SYSTEM_CLOCK, lambda *_: None) as environment:
+            switches = {switch.id: switch.value for switch in environment.operator.switches()}
+            yield Finding(
+                "switches", ok=bool(switches), seen=", ".join(f"{name}={switches[name]}" for name in switches)
+            )
+            environment.sync_token()
+            yield Finding("sync token", ok=True, seen="minted")
+    except DrillError as error:
+        yield Finding("target", ok=False, seen=error.message, remedy=error.remedy)
+    yield _metrics(profile)
+
+
+def _metrics(profile: Profile) -> Finding:
+    try:
+        lines = [line for line in fetch_exposition(profile.metrics.url).splitlines() if line.startswith(METRIC_PREFIX)]
+    except DrillError as error:
+        return Finding("metrics", ok=False, seen=error.message, remedy=error.remedy)
+    return Finding("metrics", ok=bool(lines), seen=f"{len(lines)} samples", remedy=f"check {profile.metrics.url}")

@@ -1,0 +1,44 @@
+"""Whether a restored switch took effect: its surface is opened again and its lane observed."""
+
+from __future__ import annotations
+
+from drills.errors import TargetUnreachable
+from drills.plugin.drill import Drill
+from drills.runbook.model import Switch
+from drills.target.browser import PlaywrightError, SurfacePage
+
+BUDGET_SECONDS = 10.0
+
+
+def observe_effect(drill: Drill, switch_id: str) -> str | None:
+    """Return how the lane of the switch's surface was seen, None for a switch without a surface.
+
+    Raises:
+        TargetUnreachable: the surface does not open, or is not on the lane that its flag says.
+    """
+    switch = drill.runbook.switch(switch_id)
+    if switch.surface is None:
+        return None
+    page, on_khala = drill.surface(switch.surface), drill.value(switch_id) == switch.new_lane
+    try:
+        page.open()
+        seen = drill.browser.wait_until(lambda: _on_lane(drill, page, on_khala=on_khala), BUDGET_SECONDS)
+    except PlaywrightError as error:
+        raise TargetUnreachable(f"{switch.surface} could not be looked at: {error.message}") from None
+    if not seen:
+        raise TargetUnreachable(_contradiction(switch, on_khala=on_khala))
+    return f"read back, and {switch.surface} was seen on the {'Khala' if on_khala else 'legacy'} lane"
+
+
+def _on_lane(drill: Drill, page: SurfacePage, *, on_khala: bool) -> bool:
+    traffic = page.traffic
+    if on_khala:
+        return traffic.joined() is not None
+    khala = drill.environment.profile.khala.socket_url
+    opened = any(socket.startswith(khala) for socket in traffic.sockets)
+    return bool(traffic.requests_to(page.profile.legacy.request)) and not opened
+
+
+def _contradiction(switch: Switch, *, on_khala: bool) -> str:
+    lane = "Khala" if on_khala else "legacy"
+    return f"{switch.surface} was not seen on the {lane} lane within {BUDGET_SECONDS:g} s"

@@ -1,0 +1,40 @@
+"""What a drill was asked to do."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class DrillOptions:
+    """The options of one drill. ``target`` is :data:`EMBEDDED` or the path of a profile."""
+
+    target: str
+    out: Path
+    faults: tuple[str, ...]
+    issue: str | None
+    operator: str
+    command: str
+    allow_production: bool
+    repository: Path
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> DrillOptions:
+        """Return the options given to pytest."""
+        return cls(
+            target=config.getoption("drill_target") or EMBEDDED,
+            out=Path(config.getoption("drill_out")),
+            faults=tuple(config.getoption("drill_fault")),
+            issue=config.getoption("drill_issue"),
+            operator=config.getoption("drill_operator") or f"{getpass.getuser()}@{socket.gethostname()}",
+            command=config.getoption("drill_command") or " ".join(["pytest", *config.invocation_params.args]),
+            allow_production=config.getoption("drill_allow_production"),
+            repository=Path.cwd(),
+        )

@@ -1,0 +1,153 @@
+"""pytest's hooks of a drill: which scenarios run and in which order, and what becomes of their outcomes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Generator, Iterator
+from types import FrameType
+
+import pytest
+
+from drills.errors import DrillError
+from drills.plugin.drill import CheckFailed, Drill
+from drills.plugin.options import DrillOptions
+from drills.plugin.session import DrillSession
+from drills.target.browser import Browser, Playwright
+from drills.target.chromium import launch_arguments, provide
+
+SESSION = pytest.StashKey[DrillSession]()
+#: Signals that end a drill in order, as Ctrl-C does.
+ORDERLY = (signal.SIGTERM, signal.SIGHUP)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Read target and runbook before anything is touched; a mistake in them ends the run here."""
+    try:
+        session = DrillSession(DrillOptions.of(config))
+    except DrillError as error:
+        pytest.exit(str(error), returncode=error.exit_code)
+    config.stash[SESSION] = session
+    config.pluginmanager.register(InterruptListener(session))
+    # pytest-playwright empties its output folder and both reports are raw: they belong in the private run folder.
+    config.option.output = str(session.folder.quarantine / "playwright")
+    config.option.xmlpath = config.option.xmlpath or str(session.junit)
+    config.option.htmlpath = config.option.htmlpath or str(session.page)
+    config.option.self_contained_html = True
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Turn the signals that end a terminal or a job into an orderly end."""
+    del session
+    for number in ORDERLY:
+        signal.signal(number, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del frame
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Preconditions come first whatever was selected; items follow in the order of the checklist."""
+    preconditions = [item for item in items if item.get_closest_marker("precondition")]
+    items[:] = [item for item in items if item not in preconditions]
+    yield
+    order = [entry.id for entry in config.stash[SESSION].runbook.checklist]
+    items.sort(key=lambda item: order.index(name) if (name := _entry(item)) in order else len(order))
+    items[:0] = preconditions if items else []
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dict[str, object]:
+    """Start the browser that was found, with the flags it needs here."""
+    return {**browser_type_launch_args, "executable_path": str(provide().executable), "args": launch_arguments()}
+
+
+@pytest.fixture(scope="session")
+def drill(request: pytest.FixtureRequest, playwright: Playwright) -> Iterator[Drill]:
+    """The drill under way: target up, lease taken, baseline written down, console open."""
+    session = request.config.stash[SESSION]
+    session.start_target()
+    browser: Browser = request.getfixturevalue("browser")
+    try:
+        yield session.begin(playwright, browser)
+    finally:
+        session.end()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave an item NOT_RUN, with the reason, when a precondition that it needs does not hold."""
+    session, name = item.config.stash[SESSION], _entry(item)
+    if item.get_closest_marker("checklist") and (unmet := session.unmet_needs(name)):
+        pytest.skip(f"precondition not met: {', '.join(unmet)}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Turn to the item; at its end, fail it when a check did not hold."""
+    session = item.config.stash[SESSION]
+    session.enter(_entry(item))
+    yield
+    if unmet := session.unmet_checks():
+        raise CheckFailed("\n".join(unmet))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Write down pytest's word on the item."""
+    del call
+    report = yield
+    if report.when == "call" or not report.passed:
+        item.config.stash[SESSION].leave(_entry(item), report.outcome, report.duration, _reason(report))
+    return report
+
+
+class InterruptListener:
+    """Tells the session which signal ended the drill before its time."""
+
+    def __init__(self, session: DrillSession) -> None:
+        self._session = session
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Remember the signal; Ctrl-C brings no words of its own."""
+        self._session.interrupted = str(excinfo.value) or "SIGINT"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
+    """When everyone else has written their reports, judge and publish; the verdict is the exit code."""
+    yield
+    drill = session.config.stash[SESSION]
+    try:
+        session.exitstatus = drill.publish()
+    except DrillError as error:
+        drill.trouble = str(error)
+        session.exitstatus = error.exit_code
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say the verdict, why, and where the report is."""
+    for line in config.stash[SESSION].summary():
+        terminalreporter.write_line(line)
+
+
+def _entry(item: pytest.Item) -> str:
+    """Return the id of the runbook entry that a scenario is for; its own name where it has no marker."""
+    for kind in ("precondition", "checklist"):
+        marker = item.get_closest_marker(kind)
+        if marker and marker.args:
+            return str(marker.args[0])
+    return item.name
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Return one paragraph on why a scenario did not pass."""
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2].removeprefix("Skipped: ")
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(crash.message) if crash else ""

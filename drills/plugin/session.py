@@ -1,0 +1,222 @@
+"""One drill from its first file to its last: starts and ends the target, keeps the ledger, publishes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Literal
+
+from drills.canonical import digest
+from drills.clock import SYSTEM_CLOCK, Clock
+from drills.errors import ConfigurationError
+from drills.evidence.artefacts import ArtefactStore
+from drills.evidence.environment import versions
+from drills.evidence.ledger import Ledger
+from drills.evidence.provenance import gather, previous_drill
+from drills.evidence.records import (
+    DrillFinished,
+    DrillRecord,
+    DrillStarted,
+    ItemFinished,
+    ItemStarted,
+    SwitchFlipped,
+)
+from drills.evidence.redaction import Redactor
+from drills.evidence.run_folder import RunFolder
+from drills.plugin.drill import Drill
+from drills.plugin.effect import observe_effect
+from drills.plugin.options import EMBEDDED, DrillOptions
+from drills.plugin.publishing import exit_code, judge_run, publish_run
+from drills.plugin.safety import guarded_switchboard
+from drills.restore.state import StateFolder
+from drills.runbook.load import load_runbook
+from drills.runbook.model import Runbook
+from drills.target.browser import Browser, DrillBrowser, Playwright
+from drills.target.chromium import provide
+from drills.target.embedded import EmbeddedStaging
+from drills.target.environment import Environment, on_console, target_facts
+from drills.target.profile import Profile, load_profile, parse_profile
+from drills.verdict.gates import metrics_of
+
+
+class DrillSession:
+    """The life of one drill. Its private files are in ``folder``; what is published is made from them at the end."""
+
+    def __init__(self, options: DrillOptions, clock: Clock = SYSTEM_CLOCK) -> None:
+        """Read profile and runbook and open the ledger; the target is not touched yet.
+
+        Raises:
+            ConfigurationError: the profile, the runbook or the options are wrong.
+        """
+        self.options = options
+        self.clock = clock
+        self.profile = None if options.target == EMBEDDED else _profile(options)
+        self.runbook: Runbook = load_runbook(self.profile.runbook if self.profile else "khala_cutover")
+        self.state = StateFolder.default()
+        self.redactor = Redactor()
+        self.drill_id = f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        self.folder = RunFolder.create(self.state.root, self.drill_id)
+        self.ledger = Ledger.create(self.folder.ledger, clock, self.redactor)
+        self.store = ArtefactStore(self.folder.artefacts, self.redactor, self.ledger)
+        self.drill: Drill | None = None
+        self.interrupted: str | None = None
+        self.trouble = ""
+        self.record: DrillRecord | None = None
+        self.report: Path | None = None
+        self._outcomes: dict[str, str] = {}
+        self._open = ExitStack()
+
+    @property
+    def junit(self) -> Path:
+        """Where pytest writes its JUnit XML."""
+        return self.folder.quarantine / "junit.xml"
+
+    @property
+    def page(self) -> Path:
+        """Where pytest-html writes its page."""
+        return self.folder.quarantine / "pytest.html"
+
+    def start_target(self) -> None:
+        """Start the embedded staging, unless a real environment is drilled."""
+        if self.profile is None:
+            staging = EmbeddedStaging(faults=self.options.faults, browser=provide().executable)
+            self._open.enter_context(staging)
+            self.profile = parse_profile(staging.start().profile_document(), "embedded staging")
+
+    def begin(self, playwright: Playwright, browser: Browser) -> Drill:
+        """Take the lease, write down the baseline, and hand out the drill.
+
+        Raises:
+            DrillError: the target cannot be drilled now; nothing was flipped.
+        """
+        profile = self.profile
+        assert profile is not None, "the target is started first"  # noqa: S101
+        started = self._started(profile)
+        self.ledger.append(started)
+        environment = self._open.enter_context(Environment(profile, self.clock, self.redactor.register))
+        pages = DrillBrowser(playwright, browser, profile)
+        self._open.callback(pages.close)
+        switches = environment.switches()
+        board = self._open.enter_context(
+            guarded_switchboard(
+                self.state,
+                self.clock,
+                switches,
+                self.runbook,
+                drill_id=self.drill_id,
+                target=profile.operator_api.url,
+                ephemeral=self.options.target == EMBEDDED,
+                pause=pages.pump,
+                on_flip=self._flipped,
+                verify=self._effect,
+            )
+        )
+        acts = on_console(switches, environment.console(pages))
+        self.drill = Drill(
+            started=started,
+            runbook=self.runbook,
+            environment=environment,
+            browser=pages,
+            board=board,
+            acts=acts,
+            ledger=self.ledger,
+            store=self.store,
+            clock=self.clock,
+            began_at=self.clock.now(),
+        )
+        return self.drill
+
+    def end(self) -> None:
+        """Put everything back, write the last facts down, and let go of the target, whatever happens on the way."""
+        with self._open:
+            if self.drill is None:
+                return
+            drill, ended_at = self.drill, self.clock.now()
+            self.ledger.append(drill.board.restore())
+            metrics = frozenset(name for gate in self.runbook.gates for name in metrics_of(gate))
+            self.ledger.append(drill.environment.metrics.samples(metrics, drill.began_at, ended_at))
+            outcome: Literal["interrupted", "completed"] = "interrupted" if self.interrupted else "completed"
+            self.ledger.append(DrillFinished(outcome=outcome, reason=self.interrupted or ""))
+
+    def enter(self, item: str) -> None:
+        """Write down that an item is being tried."""
+        self.ledger.append(ItemStarted(item=item))
+        if self.drill:
+            self.drill.begin(item)
+
+    def leave(self, item: str, outcome: Literal["passed", "failed", "skipped"], seconds: float, reason: str) -> None:
+        """Write down how an item ended."""
+        self._outcomes[item] = outcome
+        if self.drill:
+            self.ledger.append(
+                ItemFinished(item=item, outcome=outcome, seconds=round(seconds, 3), reason=reason[:2000])
+            )
+
+    def unmet_checks(self) -> list[str]:
+        """Return the checks of the present item that did not hold."""
+        return self.drill.unmet if self.drill else []
+
+    def unmet_needs(self, item: str) -> list[str]:
+        """Return the preconditions of ``item`` that did not hold."""
+        needs = next((entry.needs for entry in self.runbook.checklist if entry.id == item), ())
+        return [need for need in needs if self._outcomes.get(need) != "passed"]
+
+    def publish(self) -> int:
+        """Judge, publish, and return the exit code of the verdict.
+
+        Raises:
+            ConfigurationError: no scenario was selected, so that there is nothing to judge.
+            EvidenceError: the evidence cannot be published; it stays in the run folder.
+        """
+        self.ledger.close()
+        if self.drill is None:
+            if self.trouble:
+                return 10
+            raise ConfigurationError("no scenario ran, nothing was drilled", remedy="check -k and the lines above")
+        self.record = judge_run(self.folder)
+        extra = {path.name: path.read_bytes() for path in (self.junit, self.page) if path.exists()}
+        self.report = publish_run(self.folder, self.record, self.redactor, self.options.out, extra).report
+        return exit_code(self.record)
+
+    def summary(self) -> Iterator[str]:
+        """Yield what to say at the end."""
+        if self.record:
+            yield f"drill {self.record.verdict}: decision {self.record.decision.value} for {self.record.decision.stage}"
+            yield from (f"  {reason}" for reason in self.record.reasons)
+        if self.report:
+            yield f"report: {self.report}"
+        if self.trouble:
+            yield self.trouble
+        yield f"run folder: {self.folder.root}"
+
+    def _flipped(self, flip: SwitchFlipped) -> None:
+        if self.drill:
+            self.drill.flipped(flip)
+
+    def _effect(self, switch: str) -> str | None:
+        return observe_effect(self.drill, switch) if self.drill else None
+
+    def _started(self, profile: Profile) -> DrillStarted:
+        since = previous_drill(self.options.out)
+        content = self.runbook.model_dump(mode="json")
+        return DrillStarted(
+            drill_id=self.drill_id,
+            slug=f"{self.runbook.id}-{profile.name}-drill",
+            issue=self.options.issue or profile.issue or self.runbook.issue,
+            operator=profile.operator or self.options.operator,
+            runbook=content,
+            runbook_digest=digest(content),
+            target=target_facts(profile),
+            provenance=gather(self.options.repository, since=since, repository_url=profile.repository_url),
+            versions=versions(),
+            command=self.options.command,
+            faults=self.options.faults,
+        )
+
+
+def _profile(options: DrillOptions) -> Profile:
+    if options.faults:
+        raise ConfigurationError("--fault works on the embedded target only", remedy="drop --fault or --target")
+    return load_profile(Path(options.target), allow_production=options.allow_production)

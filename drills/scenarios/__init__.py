@@ -1,0 +1,1 @@
+"""The checklist of the Khala cutover, one module per item, in the order of the runbook."""

@@ -1,0 +1,24 @@
+"""Turning one surface to Khala, as items 2 to 4 of the checklist ask."""
+
+from __future__ import annotations
+
+from drills.evidence.records import Lane
+from drills.plugin.drill import Drill
+from drills.scenarios.agreement import check_rows_agree
+from drills.scenarios.lanes import prove
+
+EVENTS = 5
+
+
+def enable_surface(drill: Drill, surface: str) -> None:
+    """Record the surface as it is, flip its flag on, prove Khala by traffic, and record it again."""
+    page = drill.surface(surface)
+    page.open()
+    drill.browser.wait_until(lambda: page.rows() > 0, 5)
+    drill.observe("before", "Before", {"flag": drill.value(surface), "rows": page.rows()}, surface)
+    drill.picture(page, "before", f"{page.profile.title} before its flag is on")
+    drill.switch_to(surface, new_lane=True, purpose="enable")
+    prove(drill, [surface], Lane.KHALA, events=EVENTS)
+    check_rows_agree(drill, page)
+    drill.observe("after", "After", {"flag": drill.value(surface), "rows": page.rows()}, surface)
+    drill.picture(page, "after", f"{page.profile.title} on Khala")

@@ -1,0 +1,26 @@
+"""§5.4: enable the Khala flag on desktop and confirm that its sync connectivity lane uses the Khala path."""
+
+from __future__ import annotations
+
+import pytest
+
+from drills.evidence.records import Relation
+from drills.plugin.drill import Drill
+from drills.scenarios.enable import enable_surface
+from drills.scenarios.exhibits import dashboard_picture
+
+
+@pytest.mark.checklist("desktop")
+def test_desktop_connects_over_khala(drill: Drill) -> None:
+    """With its flag on, the application names Khala, probes Khala and not Convex, and updates over it."""
+    enable_surface(drill, "desktop")
+    page = drill.surface("desktop")
+    khala = drill.environment.profile.khala.socket_url.partition("://")[2].partition("/")[0]
+    provider = page.attribute("#provider", "data-provider")
+    drill.check("provider", "syncProvider that the status surface names", provider, Relation.EQUAL, "khala")
+    probe = page.attribute("#probe", "data-target")
+    host = probe.partition("://")[2].partition("/")[0] if probe else None
+    drill.check("probe-target", "Host that the connectivity probe targets", host, Relation.EQUAL, khala)
+    drill.browser.wait_until(lambda: page.attribute("#probe", "data-ok") == "true", 5)
+    drill.check("probe-ok", "The probe is answered", page.attribute("#probe", "data-ok"), Relation.EQUAL, "true")
+    dashboard_picture(drill, "middle")

@@ -1,0 +1,189 @@
+"""The embedded staging as a target: starts one, and writes the profile with which it is drilled.
+
+The only module outside ``drills.staging`` that knows it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from types import TracebackType
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+from drills.errors import StagingFailed
+from drills.staging.faults import FAULTS, resolve
+
+START_SECONDS = 30
+STOP_SECONDS = 10
+#: A rehearsal on a laptop need not wait for the five seconds of the real builds.
+LEGACY_POLL_SECONDS = 1.5
+CONVEX_POLL_SECONDS = 1.0
+
+
+class StagingReady(BaseModel):
+    """What a staging says when it is up: its addresses and the secrets that open it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    pid: int
+    urls: dict[str, str]
+    operator_token: SecretStr
+    session_secret: SecretStr
+    sync_token: SecretStr
+    state_dir: Path
+
+    def profile_text(self) -> str:
+        """Return the target profile of this staging as TOML. Its secrets are named by the files that hold them."""
+        template = Template(files("drills.target").joinpath("profiles/embedded.toml").read_text(encoding="utf-8"))
+        return template.substitute(
+            self.urls,
+            state_dir=self.state_dir,
+            legacy_poll=LEGACY_POLL_SECONDS,
+            convex_poll=CONVEX_POLL_SECONDS,
+        )
+
+    def profile_document(self) -> dict[str, object]:
+        """Return the same profile, parsed."""
+        return tomllib.loads(self.profile_text())
+
+
+#: Which checklist items, gates or rollbacks have been seen to catch each fault; ``nox -s tests`` sees it again.
+CAUGHT_BY: dict[str, tuple[str, ...]] = {
+    "khala-drop": ("item web", "item mobile", "item desktop", "gate lag-drift"),
+    "khala-corrupt": ("item web", "gate parity-mismatch-rate"),
+    "khala-lag": ("item web", "gate lag-drift"),
+    "khala-stall": ("item web", "item mobile", "item desktop"),
+    "stale-cursor": ("gate stale-cursor-rate",),
+    "auditor-silent": ("item parity-auditor",),
+    "flag-ignored-web": ("item web",),
+    "flag-ignored-mobile": ("item mobile",),
+    "flag-ignored-desktop": ("item desktop",),
+    "fallback-broken-web": ("item rollback",),
+    "fallback-broken-mobile": ("item rollback",),
+    "fallback-broken-desktop": ("item rollback",),
+    "convex-boots-anyway": ("item mobile",),
+}
+
+
+class EmbeddedStaging:
+    """A staging environment of its own processes, which ends with the process that started it."""
+
+    def __init__(self, *, faults: Sequence[str] = (), browser: Path | None = None) -> None:
+        resolve(faults)
+        self._command = [sys.executable, "-m", "drills.staging", "--with-parent", *_arguments(faults)]
+        self._environment = dict(os.environ) | ({"DRILL_BROWSER": str(browser)} if browser else {})
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> StagingReady:
+        """Start the staging and wait until it is up.
+
+        Raises:
+            StagingFailed: it ended, or said that it could not start.
+        """
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+            start_new_session=True,
+        )
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        return read_ready(line)
+
+    def stop(self) -> None:
+        """End the staging; nothing of it outlives this call."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream:
+                stream.close()
+
+
+def fault_names() -> tuple[str, ...]:
+    """Return the names of every fault that can be injected."""
+    return tuple(fault.name for fault in FAULTS)
+
+
+def read_ready(line: str) -> StagingReady:
+    """Read the line that a staging prints when it is up, and keep its secrets in private files.
+
+    Raises:
+        StagingFailed: the line says that it could not start, or is not what a staging prints.
+    """
+    try:
+        ready = StagingReady.model_validate_json(line)
+    except ValidationError:
+        raise StagingFailed(
+            f"the embedded staging did not start: {line.strip() or 'it ended'}", remedy="drill doctor"
+        ) from None
+    _write_secret(ready.state_dir / "operator-token", ready.operator_token)
+    _write_secret(ready.state_dir / "session-secret", ready.session_secret)
+    return ready
+
+
+class ForegroundStaging:
+    """A staging environment in the foreground of a terminal: it ends with Ctrl-C, or when it is terminated."""
+
+    def __init__(self, faults: Sequence[str], profile: Path | None) -> None:
+        resolve(faults)
+        self._faults = faults
+        self._profile = profile
+
+    def run(self, say: Callable[[StagingReady], None]) -> int:
+        """Start the staging, write its profile, ``say`` that it is ready, and return how it ended.
+
+        Raises:
+            StagingFailed: it did not start.
+        """
+        command = [sys.executable, "-m", "drills.staging", "--with-parent", *_arguments(self._faults)]
+        with subprocess.Popen(  # noqa: S603 - our own module, no shell
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as process:
+            previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+            try:
+                ready = read_ready(process.stdout.readline() if process.stdout else "")
+                if self._profile:
+                    self._profile.write_text(ready.profile_text(), encoding="utf-8")
+                say(ready)
+                return process.wait()
+            except KeyboardInterrupt:
+                return 0
+            finally:
+                signal.signal(signal.SIGTERM, previous)
+                process.terminate()
+
+
+def _arguments(faults: Sequence[str]) -> list[str]:
+    paces = ["--legacy-poll-seconds", str(LEGACY_POLL_SECONDS), "--convex-poll-seconds", str(CONVEX_POLL_SECONDS)]
+    return paces + [word for fault in faults for word in ("--fault", fault)]
+
+
+def _write_secret(path: Path, secret: SecretStr) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(secret.get_secret_value())

@@ -1,0 +1,1 @@
+"""Where raw metric samples come from, one file per kind of source."""

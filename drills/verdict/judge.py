@@ -1,0 +1,152 @@
+"""Computes the whole record of a drill from its ledger: no browser, no network, no clock, no file.
+
+The ledger's first fact holds the runbook, so that anyone with a ledger can compute every verdict again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from drills.evidence.records import (
+    Artefact,
+    Disturbance,
+    DrillFinished,
+    DrillRecord,
+    Interval,
+    JudgedArtefact,
+    JudgedGate,
+    JudgedItem,
+    JudgedRollback,
+    LedgerEntry,
+    Restored,
+    Samples,
+    SwitchFlipped,
+    Verdict,
+)
+from drills.runbook.model import Runbook
+from drills.verdict.facts import Facts
+from drills.verdict.gates import judge_gate
+from drills.verdict.items import WORST_FIRST, judge_item, judge_required, worst
+from drills.verdict.promotion import decide
+from drills.verdict.risks import residual_risks
+from drills.verdict.rollback import judge_rollback
+from drills.verdict.timeline import timeline
+
+NO_LAST_WORD = DrillFinished(outcome="interrupted", reason="the ledger ends without a last word")
+
+
+def judge(entries: Sequence[LedgerEntry]) -> DrillRecord:
+    """Return the record of the drill that wrote ``entries``, also when it ended before its time.
+
+    Raises:
+        LedgerDamaged: the ledger does not begin with the fact that a drill started.
+    """
+    facts = Facts(entries)
+    started = facts.started
+    runbook = Runbook.model_validate(started.runbook)
+    finished = facts.last(DrillFinished) or NO_LAST_WORD
+    preconditions = tuple(judge_item(entry, facts) for entry in runbook.preconditions)
+    checklist = tuple(judge_item(entry, facts) for entry in runbook.checklist)
+    gates = _gates(runbook, facts)
+    rollback = judge_rollback(runbook, facts)
+    required = tuple(judge_required(entry, facts, checklist) for entry in runbook.artefacts)
+    restored = facts.last(Restored)
+    reasons = sorted(
+        (
+            *_end_reasons(finished, restored, facts),
+            *_part_reasons("precondition", preconditions),
+            *_part_reasons("item", checklist),
+            *_part_reasons("gate", gates),
+            *_rollback_reasons(rollback),
+            *_part_reasons("required artefact", required),
+        ),
+        key=_severity,
+    )
+    verdict = worst([Verdict.PASS, *(verdict for verdict, _ in reasons)]) if checklist else Verdict.NOT_RUN
+    return DrillRecord(
+        drill_id=started.drill_id,
+        slug=started.slug,
+        title=runbook.title,
+        issue=started.issue,
+        operator=started.operator,
+        runbook=started.runbook,
+        runbook_digest=started.runbook_digest,
+        target=started.target,
+        provenance=started.provenance,
+        versions=started.versions,
+        command=started.command,
+        faults=started.faults,
+        started_at=entries[0].at,
+        finished_at=entries[-1].at,
+        outcome=finished.outcome,
+        outcome_reason=finished.reason,
+        verdict=verdict,
+        reasons=tuple(reason for _, reason in reasons),
+        decision=decide(runbook, started, verdict, entries[-1].at),
+        preconditions=preconditions,
+        checklist=checklist,
+        gates=gates,
+        rollback=rollback,
+        required_artefacts=required,
+        restored=restored,
+        switches=facts.of(SwitchFlipped),
+        disturbances=_disturbances(facts),
+        artefacts=facts.of(Artefact),
+        timeline=timeline(entries, checklist),
+        residual_risks=residual_risks(started, checklist, gates, _disturbances(facts)),
+        samples=facts.last(Samples),
+        ledger_head=entries[-1].hash,
+        ledger_entries=len(entries),
+    )
+
+
+def _disturbances(facts: Facts) -> tuple[Interval, ...]:
+    return tuple(fact.interval for fact in facts.of(Disturbance))
+
+
+def _gates(runbook: Runbook, facts: Facts) -> tuple[JudgedGate, ...]:
+    samples, started = facts.last(Samples), facts.entries[0].at
+    period = (samples.started_at, samples.finished_at) if samples else (started, facts.entries[-1].at)
+    target = facts.started.target
+    return tuple(
+        judge_gate(
+            gate,
+            samples,
+            settings=target.settings,
+            disturbances=_disturbances(facts),
+            period=period,
+            rehearsal_window_seconds=target.rehearsal_window_seconds,
+        )
+        for gate in runbook.gates
+    )
+
+
+Reason = tuple[Verdict, str]
+
+
+def _severity(reason: Reason) -> int:
+    return WORST_FIRST.index(reason[0])
+
+
+def _part_reasons(kind: str, parts: Sequence[JudgedItem | JudgedGate | JudgedArtefact]) -> Iterator[Reason]:
+    for part in parts:
+        if part.verdict is not Verdict.PASS:
+            yield part.verdict, f"{kind} {part.source} {part.id}: {part.verdict} - {part.reason}"
+
+
+def _rollback_reasons(rollback: Sequence[JudgedRollback]) -> Iterator[Reason]:
+    for part in rollback:
+        if part.verdict is not Verdict.PASS:
+            yield part.verdict, f"rollback of {part.subject}: {part.verdict} - {part.reason}"
+
+
+def _end_reasons(finished: DrillFinished, restored: Restored | None, facts: Facts) -> Iterator[Reason]:
+    if finished.outcome == "interrupted":
+        yield Verdict.INCONCLUSIVE, f"the drill was interrupted: {finished.reason}"
+    if restored is None and facts.of(SwitchFlipped):
+        yield Verdict.FAIL, "switches were flipped and nothing shows that they were restored"
+    for switch in restored.switches if restored else ():
+        if not switch.restored:
+            yield Verdict.FAIL, f"switch {switch.switch} was not restored to {switch.baseline}: {switch.verified}"
+    for problem in restored.problems if restored else ():
+        yield Verdict.FAIL, f"restore: {problem}"
