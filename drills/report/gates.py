@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from drills.evidence.records import Interval, JudgedGate, Verdict
 from drills.report.markdown import Markdown, join, text
-from drills.report.wording import NOT_OBSERVED, clip, count, duration, figure, mark, quantity, second, sign
-
-_REASON = 400
+from drills.report.wording import NOT_OBSERVED, count, duration, figure, mark, quantity, second, sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +15,7 @@ class GateRow:
     """A gate: what was observed against what must be, and over which data."""
 
     verdict: str
-    title: Markdown
+    title: str
     observed: str
     threshold: str
     margin: str
@@ -48,6 +46,11 @@ def gate_rows(gates: Iterable[JudgedGate]) -> tuple[GateRow, ...]:
     return tuple(_gate(gate) for gate in gates)
 
 
+def gate_reasons(gates: Iterable[JudgedGate]) -> tuple[str, ...]:
+    """Return why a gate did not pass, gate by gate."""
+    return tuple(f"{one.source} {one.title}: {one.reason}" for one in gates if one.verdict is not Verdict.PASS)
+
+
 def disturbances(intervals: tuple[Interval, ...]) -> Disturbances:
     """Return the intervals in which the drill disturbed the environment itself."""
     total = duration(sum(_length(one) for one in intervals))
@@ -56,10 +59,9 @@ def disturbances(intervals: tuple[Interval, ...]) -> Disturbances:
 
 
 def _gate(gate: JudgedGate) -> GateRow:
-    named = f"{gate.source} {gate.title}"
     return GateRow(
         verdict=mark(gate.verdict),
-        title=text(named) if gate.verdict is Verdict.PASS else join([named, clip(gate.reason, _REASON)]),
+        title=f"{gate.source} {gate.title}",
         observed=quantity(gate.observed, gate.unit),
         threshold=_limit(gate),
         margin=_margin(gate),

@@ -71,7 +71,7 @@ def required_rows(required: Iterable[JudgedArtefact], exhibits: Exhibits) -> tup
 
 
 def what_was_seen(item: JudgedItem) -> tuple[str, ...]:
-    """Return the checks that did not hold, or the reason of a verdict without such, or the telling ones that held."""
+    """Return the checks that did not hold, or the reason of a verdict without such, or the measured ones that held."""
     several = len({check.surface for check in item.checks}) > 1
     sentences = {check.id: _sentence(check, named=several) for check in item.checks}
     broken = [sentences[check.id] for check in item.checks if check.verdict is not Verdict.PASS]
@@ -81,7 +81,8 @@ def what_was_seen(item: JudgedItem) -> tuple[str, ...]:
     if item.verdict is not Verdict.PASS:
         return (clip(item.reason, _REASON),)
     telling = [sentences[check.id] for check in item.checks if not isinstance(check.observed, bool)]
-    return (f"{count(len(item.checks), 'check')} held", *telling[:_SHOWN_CHECKS])
+    shown = (telling or list(sentences.values()))[:_SHOWN_CHECKS]
+    return (*shown, *([f"and {more} more that held"] if (more := len(sentences) - len(shown)) else []))
 
 
 def _item(item: JudgedItem, exhibits: Exhibits) -> ItemRow:

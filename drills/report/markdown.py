@@ -45,7 +45,8 @@ _URL_SAFE = "/:?#@!$&'*+,;=%~-._"
 def plain(value: str) -> str:
     """Return ``value`` on one line without terminal sequences, control, bidirectional and invisible characters."""
     spaced = "".join(" " if char in _SPACES else char for char in _TERMINAL.sub("", value))
-    return " ".join("".join(char for char in spaced if unicodedata.category(char) not in _UNWANTED).split())
+    wanted = "".join(char for char in spaced if unicodedata.category(char) not in _UNWANTED)
+    return " ".join(word for word in wanted.split(" ") if word)
 
 
 def text(value: str) -> Markdown:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from drills.evidence.records import DrillRecord, Moment
 from drills.report.exhibits import Exhibits, FileList, Picture
-from drills.report.gates import Disturbances, GateRow, disturbances, gate_rows
+from drills.report.gates import Disturbances, GateRow, disturbances, gate_reasons, gate_rows
 from drills.report.headline import Fact, Headline, facts, headline, reasons, subtitle
 from drills.report.history import ChangeRow, Commits, changes, commits
 from drills.report.items import ItemRow, RequiredRow, item_rows, required_rows
@@ -41,6 +41,7 @@ class Page:
     preconditions: tuple[ItemRow, ...]
     checklist: tuple[ItemRow, ...]
     gates: tuple[GateRow, ...]
+    gate_reasons: tuple[str, ...]
     gates_source: str
     gates_problems: tuple[str, ...]
     disturbances: Disturbances
@@ -72,6 +73,7 @@ def build_page(record: DrillRecord, folder: str | None, previous: DrillRecord | 
         preconditions=item_rows(record.preconditions, exhibits),
         checklist=item_rows(record.checklist, exhibits),
         gates=gate_rows(record.gates),
+        gate_reasons=gate_reasons(record.gates),
         gates_source=_samples_source(record),
         gates_problems=record.samples.problems if record.samples else (),
         disturbances=disturbances(record.disturbances),

@@ -52,6 +52,8 @@ _LIMIT, _DISTURBED = "#b84a00", "#dfe4e9"
 #: Okabe and Ito's palette without yellow (too light on paper) and vermilion (kept for the limit).
 _COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 _DASHES = ("solid", (0, (6, 2)), (0, (2, 1.5)), "dashdot", (0, (1, 1)), "solid")
+#: The last colour of the palette, which is none.
+_NOTHING = 255
 _MINUTES, _DAYS = timedelta(minutes=10), timedelta(days=1)
 
 
@@ -94,15 +96,17 @@ def _written(spec: PlotSpec, kind: Literal["png", "svg"], resolution: int) -> by
 
 
 def _palette(picture: io.BytesIO) -> bytes:
-    """Return the picture with 256 colours, one of them nothing at all: a third of the bytes, and the eye sees the same."""
+    """Return the picture with 256 colours, one of them nothing at all: a third of the bytes, the same to the eye."""
     buffer = io.BytesIO()
     with Image.open(picture) as full:
         shape = full.getchannel("A")
         opaque = Image.new("RGB", full.size, _PANEL)
         opaque.paste(full, mask=shape)
-    few = opaque.quantize(255, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    few.paste(255, mask=shape.point([255] * 128 + [0] * 128))
-    few.save(buffer, "png", optimize=True, transparency=255)
+    few = opaque.quantize(_NOTHING, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    colours = few.getpalette() or []
+    few.putpalette([*colours, *[0] * (3 * (_NOTHING + 1) - len(colours))])
+    few.paste(_NOTHING, mask=shape.point([255] * 128 + [0] * 128))
+    few.save(buffer, "png", optimize=True, transparency=_NOTHING)
     return buffer.getvalue()
 
 

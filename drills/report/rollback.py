@@ -96,7 +96,7 @@ def _phase(asked: datetime | None, seen: datetime | None, took: float | None) ->
 
 def _restored(one: SwitchRestored, keys: Mapping[str, str]) -> RestoredRow:
     return RestoredRow(
-        verdict="✅ restored" if one.restored else "❌ not restored",
+        verdict="✅\N{NO-BREAK SPACE}restored" if one.restored else "❌\N{NO-BREAK SPACE}not restored",
         switch=code(keys.get(one.switch, one.switch)),
         baseline=code(one.baseline),
         found=_value(one.found),

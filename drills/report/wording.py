@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from drills.evidence.records import Scalar, Verdict
 
 NOT_OBSERVED = "not observed"
-#: A shape and a word, so that no verdict is told by its colour alone.
+#: A shape and a word that no table takes apart, so that no verdict is told by its colour alone.
 _MARKS = {
-    Verdict.PASS: "✅ PASS",
-    Verdict.FAIL: "❌ FAIL",
-    Verdict.INCONCLUSIVE: "⚠️ INCONCLUSIVE",
-    Verdict.NOT_RUN: "➖ NOT RUN",  # noqa: RUF001 - a shape beside the word, not a minus
+    Verdict.PASS: "✅\N{NO-BREAK SPACE}PASS",
+    Verdict.FAIL: "❌\N{NO-BREAK SPACE}FAIL",
+    Verdict.INCONCLUSIVE: "⚠️\N{NO-BREAK SPACE}INCONCLUSIVE",
+    Verdict.NOT_RUN: "➖\N{NO-BREAK SPACE}NOT RUN",  # noqa: RUF001 - a shape beside the word, not a minus
 }
 _SIGNS = {"==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥", "trend_to_zero": "trends to zero, ends ≤"}
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0
