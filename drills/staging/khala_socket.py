@@ -35,7 +35,7 @@ class KhalaEndpoint:
         self._tokens = tokens
         self._log = log
 
-    async def __call__(self, websocket: WebSocket) -> None:
+    async def serve(self, websocket: WebSocket) -> None:
         """Serve one socket to its end."""
         if (claims := await self._admit(websocket)) is None:
             return

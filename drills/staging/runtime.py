@@ -147,7 +147,7 @@ class Runtime:
             Route("/healthz", self._healthz),
             Mount("/api", routes=product.routes(), middleware=[cors]),
             Mount("/operator", routes=operator.routes()),
-            WebSocketRoute("/sync/socket/websocket", KhalaEndpoint(services, tokens, self.log)),
+            WebSocketRoute("/sync/socket/websocket", KhalaEndpoint(services, tokens, self.log).serve),
             Route("/metrics", self._exposition),
             Route("/logs", self._logs),
             Route("/dashboard", self._dashboard_page),
