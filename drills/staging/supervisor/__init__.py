@@ -1,0 +1,1 @@
+"""The supervisor: starts the staging's processes, keeps their addresses, flips their switches, and ends them."""
