@@ -1,79 +1,85 @@
 """How a secret looks after it went through the encoders that stand between a browser and a published file.
 
 The redactor looks for all of these spellings. The scan before publication works the other way round: it decodes what
-it is given and knows nothing of this list.
+it is given and knows nothing of this module.
 """
 
 from __future__ import annotations
 
 import base64
-import html
-import json
-from collections.abc import Callable, Iterator
-from urllib.parse import quote, quote_plus
+import re
+from collections.abc import Iterator
+from html.entities import html5
 
-Encoder = Callable[[str], str]
-#: An encoder may work on what another one wrote: JSON in HTML, a query inside a query.
-NESTING = 2
-
-
-def spellings(secret: str) -> frozenset[str]:
-    """Return every spelling of ``secret`` that is looked for: raw, percent, plus, JSON, HTML, base64, hex, nested."""
-    found = {secret, *_base64_cores(secret.encode()), secret.encode().hex(), secret.encode().hex().upper()}
-    for _ in range(NESTING):
-        found |= {encode(text) for text in found for encode in ENCODERS}
-    return frozenset(found) | {_percent_all(secret), _percent_all(secret).lower()}
-
-
-def _percent_all(text: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in text.encode())
+#: What every encoder of URLs, JSON and HTML leaves alone; a spelling of these alone has no other form.
+_INERT = re.compile(r"[A-Za-z0-9_.-]+")
+#: Escapes begin with one of these; text without them shows a secret as it is or not at all.
+ESCAPES = re.compile(r"[%&\\+]")
+# an escape may have been escaped again: JSON in a query, a query in HTML, JSON in JSON
+_PERCENT = "%(?:25){0,3}"
+_AMPERSAND = f"(?:&(?:amp;){{0,3}}|{_PERCENT}26)"
+_SEMICOLON = f"(?:;|{_PERCENT}3[Bb])?"
+_HASH = f"(?:#|{_PERCENT}23)"
+_BACKSLASHES = rf"(?:\\|{_PERCENT}5[Cc]){{1,8}}"
+_ESCAPED_BY_BACKSLASH = "\"'/\\"
+_CONTROLS = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 
 
-def _percent_lower(text: str) -> str:
-    return "".join(piece.lower() if piece.startswith("%") else piece for piece in map(_percent_strict, text))
+def literals(secret: str) -> frozenset[str]:
+    """Return the spellings of ``secret`` to look for as they are: raw, base64, hexadecimal, every byte percent."""
+    code = secret.encode().hex()
+    percent = "".join(f"%{byte:02X}" for byte in secret.encode())
+    return frozenset({secret, code, code.upper(), percent, percent.lower(), *_base64_cores(secret.encode())})
 
 
-def _percent_strict(text: str) -> str:
-    return quote(text, safe="")
+def escaped(secret: str) -> re.Pattern[str] | None:
+    """Return a pattern of all ways in which ``secret`` can be escaped for a URL, JSON or HTML, or in several of them.
+
+    None when there is nothing in it that an encoder would touch.
+    """
+    touched = sorted(
+        (text for text in (secret, *_base64_cores(secret.encode())) if not _INERT.fullmatch(text)), key=len
+    )
+    return re.compile("|".join("".join(map(_character, text)) for text in reversed(touched))) if touched else None
 
 
-def _json_ascii(text: str) -> str:
-    return json.dumps(text)[1:-1]
+def _character(character: str) -> str:
+    """Return an expression for one character in all its forms."""
+    if _INERT.fullmatch(character):
+        return re.escape(character)
+    plain = "|".join((re.escape(character), _percent(character), _entity(character)))
+    forms = [plain, f"{_BACKSLASHES}(?:{_code_units(character)})"]
+    if character in _ESCAPED_BY_BACKSLASH:
+        forms.append(f"{_BACKSLASHES}(?:{plain})")
+    if character in _CONTROLS:
+        forms.append(f"{_BACKSLASHES}{_CONTROLS[character]}")
+    if character == " ":
+        forms.append(r"\+")
+    return f"(?:{'|'.join(forms)})"
 
 
-def _json_utf8(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)[1:-1]
+def _percent(character: str) -> str:
+    return "".join(f"{_PERCENT}{_digits(f'{byte:02x}')}" for byte in character.encode())
 
 
-def _json_slash(text: str) -> str:
-    return _json_utf8(text).replace("/", "\\/")
+def _entity(character: str) -> str:
+    names = (name.rstrip(";") for name, meaning in html5.items() if meaning == character)
+    forms = [f"{_HASH}0{{0,6}}{ord(character)}", f"{_HASH}[xX]0{{0,6}}{_digits(f'{ord(character):x}')}", *sorted(names)]
+    return f"{_AMPERSAND}(?:{'|'.join(forms)}){_SEMICOLON}"
 
 
-def _html_text(text: str) -> str:
-    return html.escape(text, quote=False)
+def _code_units(character: str) -> str:
+    """Return what stands between backslashes: code units of UTF-16 as in JSON, or bytes as in Python."""
+    code = character.encode("utf-16-be").hex()
+    first, *second = (f"u{_digits(code[start : start + 4])}" for start in range(0, len(code), 4))
+    units = first + "".join(f"{_BACKSLASHES}{low}" for low in second)
+    first, *second = (f"x{_digits(f'{byte:02x}')}" for byte in character.encode())
+    return f"{units}|{first}{''.join(f'{_BACKSLASHES}{low}' for low in second)}"
 
 
-def _html_named(text: str) -> str:
-    return html.escape(text).replace("&#x27;", "&apos;")
-
-
-def _html_decimal(text: str) -> str:
-    return html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
-
-
-ENCODERS: tuple[Encoder, ...] = (
-    quote,
-    _percent_strict,
-    _percent_lower,
-    quote_plus,
-    _json_ascii,
-    _json_utf8,
-    _json_slash,
-    html.escape,
-    _html_text,
-    _html_named,
-    _html_decimal,
-)
+def _digits(code: str) -> str:
+    """Return an expression for hexadecimal digits in either case."""
+    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in code)
 
 
 def _base64_cores(secret: bytes) -> Iterator[str]:

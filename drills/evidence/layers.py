@@ -15,7 +15,8 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -23,20 +24,21 @@ from urllib.parse import unquote_to_bytes
 DEPTH = 5
 #: A decompression bomb ends here; so does a file that grows without end under decoding.
 MOST_BYTES = 128 * 1024 * 1024
-#: Shorter runs of the base64 or hex alphabet hold no secret: see ``redaction.SHORTEST_SECRET``.
-_BASE64_RUN = re.compile(rb"[A-Za-z0-9+/_-]{8,}")
-_HEX_RUN = re.compile(rb"[0-9A-Fa-f]{12,}")
 _FOLD = re.compile(rb"(?<=[A-Za-z0-9+/_-]{60})\r?\n(?=[A-Za-z0-9+/_-])")
 _ENTITY = re.compile(rb"&(?:#[0-9]{1,8}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
 _PAIR = re.compile(rb"\\u([dD][89abAB][0-9A-Fa-f]{2})\\u([dD][c-fC-F][0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(rb"\\(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([\"'\\/bfnrt]))")
+_BYTE = re.compile(rb"\\+x([0-9A-Fa-f]{2})")
 _CONTROLS = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
 _PNG, _GZIP, _ZIP = b"\x89PNG\r\n\x1a\n", b"\x1f\x8b\x08", b"PK\x03\x04"
 _FILES = (_PNG, _GZIP, _ZIP)
+_ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
+_PRINTABLE = bytes((*range(0x20, 0x7F), 0x09, 0x0A, 0x0D))
+MOST_UNPRINTABLE = 1 / 3
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
-class Unreadable(Exception):  # noqa: N818 - an outcome that the scan reports, not an error of the drill
+class Unreadable(Exception):
     """An archive that cannot be opened, or that is too large: what is inside cannot be vouched for."""
 
 
@@ -48,15 +50,18 @@ class Layer:
     wrappings: tuple[str, ...] = ()
 
 
-def layers(content: bytes) -> Iterator[Layer]:
-    """Yield ``content`` and everything that it can be decoded to, each different content once.
+def layers(content: bytes, shortest: int) -> Iterator[Layer]:
+    """Yield ``content`` and everything that it can be decoded to, each different content once, the least wrapped first.
+
+    ``shortest`` is the length in bytes of what is looked for: runs of an alphabet that cannot hold it stay closed.
 
     Raises:
         Unreadable: a part of it cannot be decoded to the end.
     """
-    waiting, seen, total = [Layer(content)], set[bytes](), 0
+    waiting, seen, total = deque([Layer(content)]), set[bytes](), 0
+    opener = _Opener(shortest)
     while waiting:
-        layer = waiting.pop()
+        layer = waiting.popleft()
         digest = hashlib.sha256(layer.content).digest()
         if digest in seen:
             continue
@@ -66,39 +71,83 @@ def layers(content: bytes) -> Iterator[Layer]:
             raise Unreadable("more than can be decoded")
         yield layer
         if len(layer.wrappings) < DEPTH:
-            waiting += [Layer(inner, (*layer.wrappings, how)) for how, inner in _opened(layer.content)]
+            waiting.extend(Layer(inner, (*layer.wrappings, how)) for how, inner in opener.opened(layer.content))
 
 
-def _opened(content: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield what is directly inside ``content``, each with the name of its wrapping."""
-    if content.startswith(_PNG):
-        yield from (("png", text) for text in _png_texts(content))
-    if content.startswith(_GZIP):
-        yield "gzip", _gunzip(content)
-    if zipfile.is_zipfile(io.BytesIO(content)):
-        yield from (("zip", member) for member in _zip_members(content))
+class _Opener:
+    """Opens one wrapping of whatever kind; where a secret could be inside."""
+
+    def __init__(self, shortest: int) -> None:
+        self._base64_run = re.compile(rb"[A-Za-z0-9+/_-]{%d,}" % (shortest * 4 // 3))
+        self._hex_run = re.compile(rb"[0-9A-Fa-f]{%d,}" % (shortest * 2))
+
+    def opened(self, content: bytes) -> Iterator[tuple[str, bytes]]:
+        """Yield what is directly inside ``content``, each with the name of its wrapping."""
+        if content.startswith(_PNG):
+            yield from (("png", text) for text in _png_texts(content))
+        elif content.startswith(_GZIP):
+            yield "gzip", _gunzip(content)
+        elif content.startswith(_ZIP) or zipfile.is_zipfile(io.BytesIO(content)):
+            yield from (("zip", member) for member in _zip_members(content))
+        elif _is_text(content):
+            yield from _unescaped(content)
+            yield from (("base64", decoded) for decoded in self._base64(_FOLD.sub(b"", content)))
+            yield from (("hex", decoded) for decoded in self._hex(content))
+        elif b"\0" in content:
+            yield "utf-16", content.replace(b"\0", b"")
+
+    def _base64(self, content: bytes) -> Iterator[bytes]:
+        """Yield what the runs of the base64 alphabet decode to at each of their four alignments."""
+        runs = [run.translate(_URL_SAFE) for run in self._base64_run.findall(content)]
+        return _sorted([_decoded(run[start:]) for run in runs for start in range(4)])
+
+    def _hex(self, content: bytes) -> Iterator[bytes]:
+        """Yield what the runs of hexadecimal digits decode to at both of their alignments."""
+        runs = self._hex_run.findall(content)
+        return _sorted([binascii.unhexlify(_even(run[start:])) for run in runs for start in (0, 1)])
+
+
+def _is_text(content: bytes) -> bool:
+    """Tell whether escapes in ``content`` can mean anything: in compressed or mis-aligned bytes they are chance."""
     if b"\0" in content:
-        yield "utf-16", content.replace(b"\0", b"")
+        return False
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return len(content.translate(None, _PRINTABLE)) < len(content) * MOST_UNPRINTABLE
+    return True
+
+
+def _unescaped(content: bytes) -> Iterator[tuple[str, bytes]]:
     if b"%" in content:
         yield "percent", unquote_to_bytes(content)
     if b"&" in content:
         yield "html", _ENTITY.sub(_entity, content)
     if b"\\" in content:
         yield "json", _ESCAPE.sub(_escape, _PAIR.sub(_pair, content))
-    yield from (("base64", decoded) for decoded in _base64(_FOLD.sub(b"", content)))
-    yield "hex", _hex(content)
+    if b"\\x" in content:
+        yield "bytes", _BYTE.sub(lambda match: bytes.fromhex(match[1].decode()), content)
 
 
 def _png_texts(content: bytes) -> Iterator[bytes]:
-    """Yield the compressed texts of a PNG picture (zTXt, iTXt, iCCP); all other chunks are read as they are."""
-    for start in re.finditer(rb"zTXt|iTXt|iCCP", content):
-        length = int.from_bytes(content[start.start() - 4 : start.start()], "big")
-        data = content[start.end() : start.end() + length]
-        for stream in re.finditer(rb"\x78[\x01\x5e\x9c\xda]", data):
-            try:
-                yield zlib.decompressobj().decompress(data[stream.start() :], MOST_BYTES)
-            except zlib.error:
-                continue
+    """Yield the chunks of a PNG picture that are not pixels, what follows its end, and its compressed texts."""
+    position = len(_PNG)
+    while position < len(content):
+        length, kind = int.from_bytes(content[position : position + 4], "big"), content[position + 4 : position + 8]
+        end = len(content) if kind == b"IEND" else position + 12 + length
+        if kind != b"IDAT":
+            yield content[position + 8 : end]
+            yield from _inflated(content[position + 8 : end])
+        position = end
+
+
+def _inflated(data: bytes) -> Iterator[bytes]:
+    """Yield what unpacks from wherever a zlib stream may begin in ``data``."""
+    for stream in _ZLIB.finditer(data):
+        try:
+            yield zlib.decompressobj().decompress(data[stream.start() :], MOST_BYTES)
+        except zlib.error:
+            continue
 
 
 def _gunzip(content: bytes) -> bytes:
@@ -142,23 +191,18 @@ def _escape(match: re.Match[bytes]) -> bytes:
     return _CONTROLS.get(match[3], match[3])
 
 
-def _base64(content: bytes) -> Iterator[bytes]:
-    """Yield every run of the base64 alphabet decoded at its four alignments, one to a line; files by themselves."""
-    runs = [run.translate(_URL_SAFE) for run in _BASE64_RUN.findall(content)]
-    decoded = [_decoded(run[start:]) for run in runs for start in range(4)]
-    yield b"\n".join(decoded)
-    yield from (file for file in decoded if file.startswith(_FILES))
-
-
 def _decoded(run: bytes) -> bytes:
     """Decode the whole bytes in ``run``; a last lone character carries none."""
     whole = run[:-1] if len(run) % 4 == 1 else run
     return base64.b64decode(whole + b"=" * (-len(whole) % 4))
 
 
-def _hex(content: bytes) -> bytes:
-    """Return every run of hexadecimal digits decoded at both of its alignments, one to a line."""
-    runs = _HEX_RUN.findall(content)
-    return b"\n".join(
-        binascii.unhexlify(run[start : start + (len(run) - start) // 2 * 2]) for run in runs for start in (0, 1)
-    )
+def _even(digits: bytes) -> bytes:
+    return digits[: len(digits) // 2 * 2]
+
+
+def _sorted(pieces: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield all pieces in one, one to a line, then again what may hold more: the text in one, each file by itself."""
+    yield b"\0\n".join((b"", *pieces))
+    yield b"\n".join(piece for piece in pieces if _is_text(piece))
+    yield from (piece for piece in pieces if piece.startswith(_FILES))

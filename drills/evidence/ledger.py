@@ -2,7 +2,8 @@
 
 A line is the canonical JSON of a :class:`~drills.evidence.records.LedgerEntry`. Its ``hash`` is the digest of the
 canonical JSON of the entry without ``hash``, and ``previous`` is the hash of the line before; the first line's is
-:data:`GENESIS`. With ``sha256sum`` and a JSON tool the chain can be checked without this program.
+:data:`GENESIS`. The chain can be checked without this program and without a JSON tool: a line less its own
+``"hash":"sha256:…",``, which stands right before ``"previous"``, is what was hashed.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ It knows the drill's exact secrets in every spelling, learns JSON Web Tokens as 
 from __future__ import annotations
 
 import math
+import re
 import secrets
 import threading
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from drills.errors import ConfigurationError
-from drills.evidence.encodings import spellings
+from drills.evidence.encodings import ESCAPES, escaped, literals
 from drills.evidence.naming import known_media_type, slug
 from drills.evidence.patterns import JWT, RULES, SECRET_MEMBER, marker
 from drills.evidence.png import without_metadata
@@ -46,7 +47,8 @@ class Redactor:
     def __init__(self, canary: str | None = None) -> None:
         self._lock = threading.Lock()
         self._secrets: dict[str, str] = {}
-        self._replacements: tuple[tuple[str, str], ...] = ()
+        self._literals: tuple[tuple[str, str], ...] = ()
+        self._escaped: tuple[tuple[re.Pattern[str], str], ...] = ()
         self._learned = 0
         self.canary = canary or f"canary-{secrets.token_hex(16)}"
         self.register(self.canary, "canary")
@@ -72,10 +74,14 @@ class Redactor:
                 self._add(secret, slug(name))
 
     def _add(self, secret: str, name: str) -> None:
+        """Add a secret; readers in other threads see the old tuples or the new ones, longest spelling first."""
+        added = ((literal, marker(name)) for literal in literals(secret))
+        self._literals = tuple(sorted((*self._literals, *added), key=lambda pair: (-len(pair[0]), pair[0])))
+        pattern = escaped(secret)
+        if pattern is not None:
+            longest_first = sorted((*self._escaped, (pattern, marker(name))), key=lambda pair: -len(pair[0].pattern))
+            self._escaped = tuple(longest_first)
         self._secrets = {**self._secrets, secret: name}
-        added = ((spelling, marker(name)) for spelling in spellings(secret))
-        longest_first = sorted((*self._replacements, *added), key=lambda pair: (-len(pair[0]), pair[0]))
-        self._replacements = tuple(longest_first)
 
     def redact(self, text: str) -> str:
         """Return ``text`` without secrets; redacting it again changes nothing."""
@@ -84,14 +90,21 @@ class Redactor:
     def redact_counted(self, text: str) -> tuple[str, int]:
         """Return ``text`` without secrets, and how many were taken out."""
         self._learn(text)
-        count = 0
-        for spelling, replacement in self._replacements:
-            if spelling in text:
-                count += text.count(spelling)
-                text = text.replace(spelling, replacement)
+        text, known = self._without_known(text)
         for rule in RULES:
-            text, replaced = rule.apply(text)
-            count += replaced
+            text, found = rule.apply(text)
+            known += found
+        return text, known
+
+    def _without_known(self, text: str) -> tuple[str, int]:
+        count = 0
+        for literal, replacement in self._literals:
+            if literal in text:
+                count += text.count(literal)
+                text = text.replace(literal, replacement)
+        for pattern, replacement in self._escaped if ESCAPES.search(text) else ():
+            text, found = pattern.subn(replacement, text)
+            count += found
         return text, count
 
     def _learn(self, text: str) -> None:

@@ -10,7 +10,7 @@ COMMIT_PATHS = {"github": "commit", "gitlab": "-/commit", "bitbucket": "commits"
 WEB_SCHEMES = ("http", "https")
 SSH_SCHEMES = ("ssh", "git+ssh", "ssh+git", "git")
 #: ``user@host:path``, the form of remote that is no URL (git-clone(1)).
-_SCP = re.compile(r"(?:[^@/\s:]+@)?(?P<host>[A-Za-z0-9.-]{2,}|\[[0-9A-Fa-f:]+\]):(?P<path>(?!/{2})\S+)")
+_SCP = re.compile(r"(?:[^@/\s:]+@)?(?P<host>[A-Za-z0-9.-]{2,}|\[[0-9A-Fa-f:]+\]):(?P<path>(?!/{2})[^\s@]+)")
 _ISSUE = re.compile(
     r"(?<![\w/&#.-])(?:[\w.-]{1,100}/[\w.-]{1,100})?#\d{1,9}\b|(?<![\w-])[A-Z][A-Z0-9]{1,9}-\d{1,9}\b(?!-\d)"
 )

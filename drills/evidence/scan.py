@@ -6,14 +6,16 @@ Fails closed: what cannot be read to the end is a finding too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from drills.evidence.durable import read_regular
-from drills.evidence.layers import Layer, Unreadable, layers
+from drills.evidence.layers import Unreadable, layers
 from drills.evidence.redaction import Redactor, Secret
 
+#: No JSON Web Token and no private key is shorter.
+SHORTEST_SHAPE = 20
 _SHAPES = {
     "jwt": re.compile(rb"eyJ[A-Za-z0-9_-]{6,2048}\.eyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*"),
     "private-key": re.compile(rb"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----"),
@@ -39,7 +41,8 @@ def scan(folder: Path, redactor: Redactor) -> tuple[Finding, ...]:
 
 def scan_files(files: Mapping[str, bytes | None], secrets: Sequence[Secret]) -> tuple[Finding, ...]:
     """Return what must not be published in ``files`` (name to content; None for what cannot be read), in order."""
-    return tuple(sorted({finding for name, content in files.items() for finding in _file(name, content, secrets)}))
+    search = _Search(secrets)
+    return tuple(sorted({finding for name, content in files.items() for finding in search.file(name, content)}))
 
 
 def _files(folder: Path) -> dict[str, bytes | None]:
@@ -54,23 +57,34 @@ def _content(path: Path) -> bytes | None:
         return None
 
 
-def _file(name: str, content: bytes | None, secrets: Sequence[Secret]) -> Iterator[Finding]:
-    if content is None:
-        yield Finding(name, "not a readable plain file")
-        return
-    try:
-        for text in (name.encode("utf-8", "replace"), content):
-            for layer in layers(text):
-                yield from (Finding(name, kind, " in ".join(layer.wrappings[::-1])) for kind in _kinds(layer, secrets))
-    except Unreadable as reason:
-        yield Finding(name, str(reason))
+class _Search:
+    """What is looked for: the exact secrets, and the shapes."""
+
+    def __init__(self, secrets: Sequence[Secret]) -> None:
+        values = [(secret.name, secret.value.encode()) for secret in secrets]
+        self._shortest = min([SHORTEST_SHAPE, *(len(value) for _, value in values)])
+        self._patterns = [*((name, _in_forms_too(value)) for name, value in values), *_SHAPES.items()]
+
+    def file(self, name: str, content: bytes | None) -> Iterator[Finding]:
+        """Yield what is found in a file and in its name."""
+        if content is None:
+            yield Finding(name, "not a readable plain file")
+            return
+        try:
+            for text in (name.encode("utf-8", "replace"), content):
+                yield from (Finding(name, kind, wrapping) for kind, wrapping in self._found(text).items())
+        except Unreadable as reason:
+            yield Finding(name, str(reason))
+
+    def _found(self, content: bytes) -> dict[str, str]:
+        """Return each kind that is found, with the fewest wrappings that it is inside of."""
+        found: dict[str, str] = {}
+        for layer in layers(content, self._shortest):
+            kinds = (kind for kind, pattern in self._patterns if kind not in found and pattern.search(layer.content))
+            found |= dict.fromkeys(kinds, " in ".join(reversed(layer.wrappings)))
+        return found
 
 
-def _kinds(layer: Layer, secrets: Iterable[Secret]) -> Iterator[str]:
-    """Yield the names of the secrets, and the shapes, that the layer shows; ``+`` may stand for a space."""
-    spaced = layer.content.replace(b"+", b" ")
-    for secret in secrets:
-        value = secret.value.encode()
-        if value in layer.content or value in spaced:
-            yield secret.name
-    yield from (name for name, shape in _SHAPES.items() if shape.search(layer.content))
+def _in_forms_too(value: bytes) -> re.Pattern[bytes]:
+    """Return a pattern for an exact secret, in which a plus may stand for a space, as it does in forms."""
+    return re.compile(b"[ +]".join(map(re.escape, value.split(b" "))))
