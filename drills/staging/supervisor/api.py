@@ -75,6 +75,7 @@ class OperatorApi:
         return Starlette(
             routes=[
                 Route("/healthz", self.healthz),
+                Route("/session", self.session),
                 Route("/session", self.sign_in, methods=["POST"]),
                 Route("/session", self.sign_out, methods=["DELETE"]),
                 Mount("/operator", routes=self._operator_routes()),
@@ -88,6 +89,10 @@ class OperatorApi:
     async def healthz(self, _request: Request) -> Response:
         """Say who answers."""
         return answer(identity(component="supervisor"))
+
+    async def session(self, request: Request) -> Response:
+        """Say whether the console is signed in."""
+        return data({"signed_in": self._is_operator(request)})
 
     async def sign_in(self, request: Request) -> Response:
         """Open a session for whoever knows the operator's token."""

@@ -8,7 +8,7 @@ export class Probe {
   constructor(target) {
     this.#target = target;
     this.#mark.dataset.target = target;
-    document.querySelector("#probe-target").textContent = target;
+    document.querySelector("#probe-target").textContent = new URL(target).host + new URL(target).pathname;
   }
 
   start() {
