@@ -54,7 +54,7 @@ def place(folder: Path, files: Mapping[str, bytes], report: bytes) -> bool:
 
 def finish_interrupted(out: Path) -> None:
     """Finish what a killed publisher had published all but for its report, and sweep away what it had not."""
-    for pending in out.glob(f"*/{PENDING}"):
+    for pending in out.glob(f"[!.]*/{PENDING}"):
         if not (pending.is_symlink() or pending.parent.is_symlink()):
             _bring_out(pending.parent)
     for leftover in out.glob(".publishing-*"):
