@@ -14,6 +14,7 @@ from typing import ParamSpec, TypeVar
 import click
 import pytest
 
+import drills
 from drills.errors import DrillError, RunNotFound
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
@@ -85,10 +86,11 @@ def run(
     for option, value in (("-k", expression), ("--drill-issue", issue), ("--drill-operator", operator)):
         words += [option, value] if value else []
     words += ["--drill-allow-production"] if allow_production else []
-    settings = files("drills.plugin").joinpath("drill.ini")
-    with as_file(settings) as ini:
-        code = pytest.main(["-c", str(ini), "--rootdir=.", "-p", "no:cacheprovider", "-v", "--tb=short", *words])
-    sys.exit(USAGE if code == pytest.ExitCode.USAGE_ERROR else int(code))
+    # Another project's conftest.py, in the folder that the drill is started from, is none of its business.
+    cut = f"--confcutdir={Path(drills.__file__).parent}"
+    with as_file(files("drills.plugin").joinpath("drill.ini")) as ini:
+        code = pytest.main(["-c", str(ini), "--rootdir=.", cut, "-p", "no:cacheprovider", "-v", "--tb=short", *words])
+    sys.exit(USAGE if code in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED} else int(code))
 
 
 @main.group()

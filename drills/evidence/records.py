@@ -198,7 +198,7 @@ class Disturbance(Frozen):
 
 
 class Artefact(Frozen):
-    """A file that the drill keeps. ``path`` is relative to the evidence folder; ``category`` is a runbook's kind of artefact."""
+    """A file that the drill keeps. ``path`` is relative to the evidence folder, ``category`` is the runbook's word."""
 
     kind: Literal["artefact"] = "artefact"
     id: str

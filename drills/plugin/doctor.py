@@ -49,7 +49,7 @@ def _browser() -> Finding:
     except DrillError as error:
         return Finding("browser", ok=False, seen=error.message, remedy=error.remedy)
     if choice is None:
-        return Finding("browser", ok=False, seen="none found", remedy="playwright install chromium")
+        return Finding("browser", ok=False, seen="none found", remedy="python3 -m playwright install --with-deps chromium")
     return Finding("browser", ok=True, seen=f"{choice.version} ({choice.executable})")
 
 

@@ -119,7 +119,7 @@ class Drill:
 
     def observe(self, observation_id: str, title: str, facts: Mapping[str, Scalar], surface: str | None = None) -> str:
         """Write down facts and return the id under which checks refer to them."""
-        name = "-".join(filter(None, (self.item, surface, observation_id)))
+        name = self._name(surface, observation_id)
         self.ledger.append(Observation(id=name, item=self.item, title=title, facts=dict(facts), surface=surface))
         return name
 
@@ -137,7 +137,7 @@ class Drill:
         """Keep a screenshot of a surface and return its id."""
         content = page.screenshot()
         return self.keep(
-            f"{self.item}-{page.id}-{name}.png",
+            f"{self._name(page.id, name)}.png",
             content,
             category=category,
             title=title,
@@ -211,3 +211,7 @@ class Drill:
             interval = Interval(started_at=started, finished_at=self.clock.now(), reason=reason)
             self.disturbances.append(interval)
             self.ledger.append(Disturbance(interval=interval))
+
+    def _name(self, surface: str | None, name: str) -> str:
+        """Return a name within this drill: the item, the surface where it is another word, and ``name``."""
+        return "-".join(dict.fromkeys(filter(None, (self.item, surface, name))))

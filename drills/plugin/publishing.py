@@ -45,7 +45,7 @@ def publish_run(
             date=record.started_at.date(),
             slug=record.slug,
             report=lambda name: render_report(record, folder=name, previous=previous),
-            record=record.model_dump_json(indent=1).encode() + b"\n",
+            record=record.model_dump_json().encode() + b"\n",
             artefacts=folder.artefacts,
             ledger=folder.ledger,
             redactor=redactor,

@@ -9,6 +9,7 @@ from types import FrameType
 import pytest
 
 from drills.errors import DrillError
+from drills.plugin.completeness import mismatches
 from drills.plugin.drill import CheckFailed, Drill
 from drills.plugin.options import DrillOptions
 from drills.plugin.session import DrillSession
@@ -51,6 +52,8 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Preconditions come first whatever was selected; items follow in the order of the checklist."""
+    if wrong := list(mismatches(config.stash[SESSION].runbook, items)):
+        raise pytest.UsageError(f"runbook and scenarios differ: {'; '.join(wrong)}")
     preconditions = [item for item in items if item.get_closest_marker("precondition")]
     items[:] = [item for item in items if item not in preconditions]
     yield
@@ -69,10 +72,12 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dic
 def drill(request: pytest.FixtureRequest, playwright: Playwright) -> Iterator[Drill]:
     """The drill under way: target up, lease taken, baseline written down, console open."""
     session = request.config.stash[SESSION]
-    session.start_target()
-    browser: Browser = request.getfixturevalue("browser")
     try:
+        session.start_target()
+        browser: Browser = request.getfixturevalue("browser")
         yield session.begin(playwright, browser)
+    except DrillError as error:
+        pytest.exit(str(error), returncode=error.exit_code)
     finally:
         session.end()
 
@@ -123,17 +128,16 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """When everyone else has written their reports, judge and publish; the verdict is the exit code."""
     yield
     drill = session.config.stash[SESSION]
+    if drill.drill is None:
+        return
     try:
         session.exitstatus = drill.publish()
     except DrillError as error:
         drill.trouble = str(error)
         session.exitstatus = error.exit_code
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say the verdict, why, and where the report is."""
-    for line in config.stash[SESSION].summary():
-        terminalreporter.write_line(line)
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    for line in drill.summary() if terminal else ():
+        terminal.write_line(line)
 
 
 def _entry(item: pytest.Item) -> str:

@@ -167,14 +167,9 @@ class DrillSession:
         """Judge, publish, and return the exit code of the verdict.
 
         Raises:
-            ConfigurationError: no scenario was selected, so that there is nothing to judge.
             EvidenceError: the evidence cannot be published; it stays in the run folder.
         """
         self.ledger.close()
-        if self.drill is None:
-            if self.trouble:
-                return 10
-            raise ConfigurationError("no scenario ran, nothing was drilled", remedy="check -k and the lines above")
         self.record = judge_run(self.folder)
         extra = {path.name: path.read_bytes() for path in (self.junit, self.page) if path.exists()}
         self.report = publish_run(self.folder, self.record, self.redactor, self.options.out, extra).report

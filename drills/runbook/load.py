@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
@@ -79,7 +80,9 @@ def _mistakes(runbook: Runbook) -> Iterator[str]:
 def _duplicates(runbook: Runbook) -> Iterator[str]:
     seen: set[tuple[str, str]] = set()
     for place, entry in runbook.entries():
-        key = (place.rsplit("[", 1)[0], entry.id)
+        # Facts of a drill name preconditions and checklist items alike, so these two share their names.
+        kind = "items" if re.fullmatch(r"(preconditions|checklist)\[\d+\]", place) else place.rsplit("[", 1)[0]
+        key = (kind, entry.id)
         if key in seen:
             yield f"{place}.id: '{entry.id}' is used twice"
         seen.add(key)

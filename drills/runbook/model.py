@@ -30,9 +30,7 @@ class Entry(Frozen):
 
 
 class Precondition(Entry):
-    """Something that must hold before any checklist item is tried. ``probe`` names how it is observed."""
-
-    probe: Literal["dual-publish", "parity-auditor", "parity-dashboard", "client-flags"] | Identifier
+    """Something that must hold before any checklist item is tried."""
 
 
 class Cohort(Frozen):

@@ -27,7 +27,7 @@ def test_dual_publish_is_active(drill: Drill) -> None:
         drill.check(check_id, title, _growth(drill, metric), Relation.GREATER, 0, unit="documents")
 
 
-@pytest.mark.precondition("parity-auditor")
+@pytest.mark.precondition("auditor-enabled")
 def test_parity_auditor_is_enabled(drill: Drill) -> None:
     """The auditor's switch reads enabled."""
     switch = drill.runbook.switch("parity-auditor")
@@ -35,7 +35,7 @@ def test_parity_auditor_is_enabled(drill: Drill) -> None:
     drill.check("enabled", f"{switch.key} as the target reads it back", value, Relation.EQUAL, switch.new_lane)
 
 
-@pytest.mark.precondition("parity-dashboard")
+@pytest.mark.precondition("dashboard-available")
 def test_parity_dashboard_is_available(drill: Drill) -> None:
     """The dashboard loads and draws its five panels; its first picture is kept."""
     panels = dashboard_picture(drill, "start")

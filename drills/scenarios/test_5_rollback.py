@@ -16,7 +16,8 @@ MISMATCHES = "openagents_runtime_sync_parity_cycle_mismatches_sum"
 SILENCE_SECONDS, BUDGET_SECONDS = 1.5, 12.0
 
 
-@pytest.mark.checklist("rollback")
+@pytest.mark.checklist("rollback", "disable-flag", "verify-fallback", "recover")
+@pytest.mark.rollback("client-rollback", "runtime-rollback", "rollback-validation", "client-fallback", "errors-recover")
 def test_rollback_and_recovery(drill: Drill) -> None:
     """Each surface falls back to legacy and recovers with nothing lost; then the runtime's sink path does."""
     surfaces = list(drill.runbook.item("rollback").surfaces)

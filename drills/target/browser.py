@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Respo
 from playwright.sync_api import Error as PlaywrightError
 
 from drills.errors import TargetUnreachable
+from drills.target.pictures import small_png
 from drills.target.profile import Console, Profile, Surface
 from drills.target.traffic import RequestSeen, Traffic, without_query, worker_versions
 
@@ -19,7 +20,7 @@ __all__ = ["Browser", "ConsolePage", "DrillBrowser", "Playwright", "PlaywrightEr
 
 POLL_MS = 25
 ANSWER_MS = 15_000
-DESKTOP_WIDTH, DESKTOP_HEIGHT = 1200, 800
+DESKTOP_WIDTH, DESKTOP_HEIGHT = 1100, 680
 
 #: Notes, inside the page, when each row first showed each sequence number (Unix milliseconds).
 WATCH_ROWS = """
@@ -111,7 +112,7 @@ class SurfacePage:
     def screenshot(self) -> bytes:
         """Return a PNG of what is shown, with the profile's private places masked."""
         masks = [self.page.locator(selector) for selector in self.profile.selectors.mask]
-        return self.page.screenshot(mask=masks, animations="disabled", scale="css")
+        return small_png(self.page.screenshot(mask=masks, animations="disabled", scale="css"))
 
     @property
     def page(self) -> Page:
@@ -193,7 +194,8 @@ class ConsolePage:
 
     def screenshot(self) -> bytes:
         """Return a PNG of the console, with password fields masked."""
-        return self._page.screenshot(mask=[self._page.locator("input[type=password]")], animations="disabled")
+        fields = self._page.locator("input[type=password]")
+        return small_png(self._page.screenshot(mask=[fields], animations="disabled"))
 
 
 class DrillBrowser:
@@ -230,7 +232,8 @@ class DrillBrowser:
         try:
             page.goto(url, wait_until="domcontentloaded")
             page.locator(ready).first.wait_for(timeout=ANSWER_MS)
-            return page.screenshot(full_page=True, animations="disabled"), page.locator(ready).count()
+            picture = page.screenshot(full_page=True, animations="disabled")
+            return small_png(picture), page.locator(ready).count()
         except PlaywrightError as error:
             raise TargetUnreachable(f"{without_query(url)} does not show: {error.message}") from None
         finally:

@@ -24,9 +24,10 @@ from drills.verdict.items import judge_check
 
 
 def timeline(entries: Sequence[LedgerEntry], checklist: Sequence[JudgedItem]) -> tuple[Moment, ...]:
-    """Return what a reader wants to follow: items, switches, proofs, and checks that did not hold."""
+    """Return what a reader wants to follow: items, switches, proofs, and checks that did not hold, by time."""
     verdicts = {item.id: item.verdict for item in checklist}
-    return tuple(moment for entry in entries for moment in _moments(entry, verdicts))
+    moments = [moment for entry in entries for moment in _moments(entry, verdicts)]
+    return tuple(sorted(moments, key=lambda moment: moment.at))
 
 
 def _moments(entry: LedgerEntry, verdicts: dict[str, Verdict]) -> Iterator[Moment]:
