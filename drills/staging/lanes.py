@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from drills.clock import Clock
-from drills.staging.bell import Bell
+from drills.staging.bell import Bell, rest
 from drills.staging.documents import Document
 from drills.staging.faults import KHALA_CORRUPT, KHALA_DROP, KHALA_LAG
 from drills.staging.live_settings import ActiveFaults, LiveSettings
@@ -45,6 +45,12 @@ class InFlight:
             document_id: self._begun[document_id] if self._begun[document_id] == self._ended[document_id] else None
             for document_id in document_ids
         }
+
+    async def settle(self, seconds: float) -> None:
+        """Return when nothing is under way, or after ``seconds``."""
+        with self.landed.heard() as landed:
+            while self._begun != self._ended and await rest(landed, seconds):
+                pass
 
 
 class Route(Protocol):

@@ -48,6 +48,7 @@ from drills.staging.stream import StreamReader
 from drills.staging.tokens import TokenIssuer
 
 PAGES: Final = Path(__file__).parent / "surfaces" / "pages"
+FIRST_DOCUMENTS_SECONDS = 1.0
 LOG_FILE = "runtime.ndjson"
 MAXIMUM_LINES = 5000
 
@@ -115,6 +116,8 @@ class Runtime:
             self.retention.run(self.config.retention_interval_seconds),
         )
         async with _running(work, self.log):
+            # Whoever finds the runtime ready finds its first documents on both lanes.
+            await self.in_flight.settle(FIRST_DOCUMENTS_SECONDS)
             yield
         self.close()
 

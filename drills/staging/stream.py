@@ -96,6 +96,6 @@ def read_bounds(store: Store, of: Sequence[str]) -> dict[str, Bounds]:
     """Return what each topic retains, as one snapshot of the store."""
     oldest = select(stream.c.topic, func.min(stream.c.watermark)).group_by(stream.c.topic)
     with store.reading() as connection:
-        retained: dict[str, int] = dict(connection.execute(oldest).tuples().all())
-        following: dict[str, int] = dict(connection.execute(select(topics)).tuples().all())
+        retained: dict[str, int] = dict(connection.execute(oldest).all())
+        following: dict[str, int] = dict(connection.execute(select(topics)).all())
     return {topic: Bounds(retained.get(topic, following[topic]), following[topic] - 1) for topic in of}
