@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import drills.runbook
 from drills.evidence.records import (
     Artefact,
     CommitFacts,
@@ -37,7 +36,7 @@ from drills.evidence.records import (
 )
 
 START = datetime(2026, 2, 20, 14, 3, 12, 400_000, tzinfo=UTC)
-RUNBOOK = tomllib.loads((Path(drills.runbook.__file__).parent / "khala_cutover.toml").read_text("utf-8"))
+RUNBOOK = tomllib.loads((Path(__file__).parent / "runbook.toml").read_text("utf-8"))
 YES, NO = True, False
 SURFACES = ("web", "mobile", "desktop")
 KEYS = {
