@@ -309,7 +309,7 @@ def test_a_drill_that_was_disturbed_throughout_is_inconclusive(
     found = judge(gate(INCREASE, steady_state=True), [series("c", range(61))], disturbed=[(0, 40), (35, 60)])
 
     assert (found.verdict, found.covered_seconds) == (Verdict.INCONCLUSIVE, 0.0)
-    assert "was disturbed by the drill" in found.reason or "nothing was sampled" in found.reason
+    assert "was disturbed by the drill" in found.reason
 
 
 @pytest.mark.parametrize("interval", [0.0, -1.0, math.nan, math.inf])
