@@ -27,7 +27,7 @@ from drills.restore.state import StateFolder
 #: Seconds that a lease holds without being renewed.
 TERM = 900.0
 #: Seconds to wait for one who only looks, such as `drill restore --list`.
-_GLANCE = 0.3
+_GLANCE = 0.1
 
 
 class LeaseOwner(BaseModel):
