@@ -1,0 +1,283 @@
+"""The same samples, judged by the drill and asked of a real Prometheus. Where both differ is told in docs/gates.md."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from pathlib import Path
+from random import Random
+
+import httpx2
+import pytest
+
+from drills.evidence.records import JudgedGate, Samples, Series, Verdict
+from drills.runbook.model import Gate
+from drills.verdict.gates import judge_gate, rolling
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("prometheus") is None or shutil.which("promtool") is None,
+    reason="needs prometheus and promtool (Debian package: prometheus)",
+)
+
+BOUNDS = ("10.0", "50.0", "250.0", "1000.0", "+Inf")
+RATIO = {"kind": "ratio", "numerator": {"metric": "bad"}, "denominator": {"metric": "all"}}
+QUANTILE = {"kind": "quantile", "q": 0.95, "of": {"metric": "took", "part": "bucket"}}
+INCREASE = {"kind": "increase", "of": {"metric": "bad"}}
+RATE = {"kind": "rate", "of": {"metric": "bad"}}
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of backfilled data: its ``job`` label, how long it is, and how far apart its scrapes are."""
+
+    job: str
+    seconds: int
+    interval: int
+
+    @property
+    def promql(self) -> dict[str, str]:
+        """The questions that PromQL answers as the measures do, over the whole span."""
+        chosen = f'{{job="{self.job}"}}[{self.seconds}s]'
+        return {
+            "increase": f"sum(increase(bad_total{chosen}))",
+            "rate": f"sum(rate(bad_total{chosen}))",
+            "ratio": f"sum(increase(bad_total{chosen})) / sum(increase(all_total{chosen}))",
+            "quantile": f"histogram_quantile(0.95, sum by (le) (increase(took_bucket{chosen})))",
+        }
+
+
+HOUR = Span("hour", 3600, 15)
+DAY = Span("day", 86_400, 300)
+SPANS = (HOUR, DAY)
+
+
+def counter(dice: Random, span: Span, most: int, restart: int | None) -> list[int]:
+    """Return what a busy counter shows at each scrape; it starts anew at scrape ``restart``."""
+    gains = [5000, *(dice.randint(0, most) for _ in range(span.seconds // span.interval))]
+    shown = accumulate(enumerate(gains), lambda total, at: at[1] + (0 if at[0] == restart else total), initial=0)
+    return list(shown)[1:]
+
+
+def scrapes(span: Span) -> dict[str, list[int]]:
+    """Return what each series of ``span`` shows: three instances, one of which restarts on the way."""
+    dice, found = Random(f"{span.job}"), {}  # noqa: S311 - made-up measurements, not secrets
+    for instance in "abc":
+        restart = span.seconds // span.interval // 2 if instance == "b" else None
+        labels = f'job="{span.job}",instance="{instance}"'
+        buckets = [counter(dice, span, most, restart) for most in (30, 12, 6, 3, 1)]
+        found[f"bad_total{{{labels}}}"] = counter(dice, span, 2, restart)
+        found[f"all_total{{{labels}}}"] = counter(dice, span, 100, restart)
+        for index, bound in enumerate(BOUNDS):
+            upto = [sum(column) for column in zip(*buckets[: index + 1], strict=True)]
+            found[f'took_bucket{{{labels},le="{bound}"}}'] = upto
+        found[f"took_count{{{labels}}}"] = [sum(column) for column in zip(*buckets, strict=True)]
+    return found
+
+
+def openmetrics(end: datetime) -> str:
+    """Write all spans, ending at ``end``, and a counter that is born half-way, as OpenMetrics."""
+    lines: dict[str, list[str]] = {"bad": [], "all": [], "took": [], "born": []}
+    for span in SPANS:
+        begin = int(end.timestamp()) - span.seconds
+        for name, values in scrapes(span).items():
+            family = name.split("{")[0].rsplit("_", 1)[0]
+            lines[family] += [f"{name} {value} {begin + at * span.interval}" for at, value in enumerate(values)]
+    half = int(end.timestamp()) - HOUR.seconds // 2
+    lines["born"] = [f'born_total{{job="hour",instance="a"}} 7 {half + at * 15}' for at in range(121)]
+    kinds = {"bad": "counter", "all": "counter", "took": "histogram", "born": "counter"}
+    text = "".join(f"# TYPE {family} {kind}\n" + "\n".join(lines[family]) + "\n" for family, kind in kinds.items())
+    return text + "# EOF\n"
+
+
+@pytest.fixture(scope="module")
+def end() -> datetime:
+    """Return the moment of the last sample, a while ago, so that it lies inside a finished block."""
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory, end: datetime) -> Iterator[httpx2.Client]:
+    """Start a Prometheus over the backfilled data and stop it afterwards."""
+    home = tmp_path_factory.mktemp("prometheus")
+    (home / "samples.om").write_text(openmetrics(end))
+    (home / "prometheus.yml").write_text("global: {}\n")
+    backfill = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", "samples.om", "data"]
+    subprocess.run(backfill, cwd=home, check=True, timeout=60, capture_output=True)
+    address = f"127.0.0.1:{free_port()}"
+    with (
+        serving(home, address),
+        httpx2.Client(base_url=f"http://{address}/api/v1/", trust_env=False, timeout=20) as client,
+    ):
+        yield client
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def serving(home: Path, address: str) -> Iterator[None]:
+    """Run the server in ``home`` and go on when it says that it is ready."""
+    options = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=30d"]
+    command = ["prometheus", *options, f"--web.listen-address={address}"]
+    with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stderr is not None
+            assert any("Server is ready" in line for line in server.stderr), "Prometheus ended before it was ready"
+            yield
+        finally:
+            server.terminate()
+
+
+def ask(prometheus: httpx2.Client, question: str, at: datetime) -> list[dict[str, object]]:
+    """Return the result of an instant query."""
+    answer = prometheus.get("query", params={"query": question, "time": str(at.timestamp())})
+    assert answer.status_code == 200, answer.text
+    result: list[dict[str, object]] = answer.json()["data"]["result"]
+    return result
+
+
+def number(prometheus: httpx2.Client, question: str, at: datetime) -> float:
+    """Return the one number that answers a question."""
+    [answer] = ask(prometheus, question, at)
+    value = answer["value"]
+    assert isinstance(value, list)
+    return float(value[1])
+
+
+def raw(prometheus: httpx2.Client, span: Span, at: datetime, names: Sequence[str]) -> Samples:
+    """Return the raw samples of ``span`` up to ``at``, as Prometheus has them."""
+    found = []
+    for name in names:
+        for answer in ask(prometheus, f'{name}{{job="{span.job}"}}[{span.seconds}s]', at):
+            labels, pairs = answer["metric"], answer["values"]
+            assert isinstance(labels, dict)
+            assert isinstance(pairs, list)
+            times, values = zip(*((float(time), float(value)) for time, value in pairs), strict=True)
+            kept = {key: value for key, value in labels.items() if key != "__name__"}
+            found.append(Series(metric=name, labels=kept, times=times, values=values))
+    start = at - timedelta(seconds=span.seconds)
+    return Samples(
+        source="prometheus", started_at=start, finished_at=at, interval_seconds=span.interval, series=tuple(found)
+    )
+
+
+def a_gate(measure: Mapping[str, object], window: int, **rest: object) -> Gate:
+    """Return a gate that passes whatever is finite."""
+    entry = {"id": "gate", "title": "A gate", "source": "§3", "unit": "", "minimum_coverage": 0.9, "minimum_samples": 1}
+    objective = {"kind": "comparison", "relation": "<", "threshold": 1e9}
+    return Gate.model_validate({**entry, "measure": measure, "objective": objective, "window_seconds": window, **rest})
+
+
+def judged(gate: Gate, samples: Samples) -> JudgedGate:
+    """Return the verdict over the period of the samples."""
+    return judge_gate(
+        gate,
+        samples,
+        settings={},
+        disturbances=[],
+        period=(samples.started_at, samples.finished_at),
+        rehearsal_window_seconds=None,
+    )
+
+
+@pytest.mark.parametrize("span", SPANS, ids=lambda span: span.job)
+@pytest.mark.parametrize("measure", [INCREASE, RATE, RATIO, QUANTILE], ids=lambda measure: str(measure["kind"]))
+@pytest.mark.parametrize("late", [0.0, 0.4], ids=["on-a-scrape", "between-scrapes"])
+def test_the_same_samples_give_the_same_number(
+    prometheus: httpx2.Client, end: datetime, span: Span, measure: Mapping[str, object], late: float
+) -> None:
+    """Three instances and a restart: both agree but for what PromQL extrapolates to the ends of the window."""
+    at = end + timedelta(seconds=late * span.interval)
+    samples = raw(prometheus, span, at, ("bad_total", "all_total", "took_bucket"))
+
+    ours = judged(a_gate(measure, span.seconds), samples)
+    theirs = number(prometheus, span.promql[str(measure["kind"])], at)
+
+    extrapolated = 2 * span.interval / (span.seconds - 2 * span.interval)
+    assert ours.verdict is Verdict.PASS
+    assert ours.observed == pytest.approx(theirs, rel=extrapolated)
+
+
+def test_an_increase_between_scrapes_is_not_extrapolated(prometheus: httpx2.Client, end: datetime) -> None:
+    """We say what was counted, a whole number; PromQL says what a full window would have counted."""
+    at = end + timedelta(seconds=6)
+    samples = raw(prometheus, HOUR, at, ("bad_total",))
+    shown = [values for name, values in scrapes(HOUR).items() if name.startswith("bad_total")]
+    middle = HOUR.seconds // HOUR.interval // 2
+    counted = sum(
+        values[-1] - values[1] + (values[middle - 1] if values[middle] < values[middle - 1] else 0) for values in shown
+    )
+
+    ours = judged(a_gate(INCREASE, HOUR.seconds), samples).observed
+    theirs = number(prometheus, HOUR.promql["increase"], at)
+
+    assert ours == counted
+    assert theirs == pytest.approx(counted * HOUR.seconds / (HOUR.seconds - HOUR.interval), rel=1e-9)
+
+
+def test_rolling_windows_agree_at_every_step(prometheus: httpx2.Client, end: datetime) -> None:
+    """Ten minutes rolling over an hour: the same curve, a restart included."""
+    samples = raw(prometheus, HOUR, end, ("bad_total", "all_total"))
+    question = 'sum(increase(bad_total{job="hour"}[10m])) / sum(increase(all_total{job="hour"}[10m]))'
+    answer = prometheus.get(
+        "query_range",
+        params={
+            "query": question,
+            "start": str((end - timedelta(minutes=50)).timestamp()),
+            "end": str(end.timestamp()),
+            "step": "60",
+        },
+    ).json()
+    [theirs] = answer["data"]["result"]
+
+    ours = rolling(a_gate(RATIO, 600), samples, disturbances=[], step_seconds=60)[10:]
+
+    assert [moment.timestamp() for moment, _ in ours] == [time for time, _ in theirs["values"]]
+    assert [value for _, value in ours] == pytest.approx([float(value) for _, value in theirs["values"]], rel=0.06)
+
+
+def test_a_birth_in_view_is_counted_here_and_not_there(prometheus: httpx2.Client, end: datetime) -> None:
+    """A failure counter appears with seven failures in it: PromQL says that nothing happened."""
+    samples = raw(prometheus, HOUR, end, ("bad_total", "born_total"))
+
+    ours = judged(a_gate({"kind": "increase", "of": {"metric": "born"}}, HOUR.seconds), samples)
+
+    assert ours.observed == 7.0
+    assert number(prometheus, "sum(increase(born_total[3600s]))", end) == 0.0
+
+
+def test_a_quantile_beyond_all_bounds_is_infinite_here_and_a_bound_there(
+    prometheus: httpx2.Client, end: datetime
+) -> None:
+    """PromQL answers with the largest finite bound, which a gate would take for a measured value."""
+    samples = raw(prometheus, HOUR, end, ("took_bucket",))
+    question = 'histogram_quantile(0.9999, sum by (le) (increase(took_bucket{job="hour"}[3600s])))'
+
+    ours = judged(a_gate({**QUANTILE, "q": 0.9999}, HOUR.seconds), samples)
+
+    assert (ours.verdict, ours.observed) == (Verdict.FAIL, math.inf)
+    assert number(prometheus, question, end) == 1000.0
+
+
+def test_a_ratio_of_nothing_is_inconclusive_here_and_nan_there(prometheus: httpx2.Client, end: datetime) -> None:
+    """NaN is neither below nor above a threshold, so that an alert on it stays silent."""
+    samples = raw(prometheus, HOUR, end, ("bad_total", "born_total"))
+    nothing = {"kind": "ratio", "numerator": {"metric": "bad"}, "denominator": {"metric": "born"}}
+
+    ours = judged(a_gate(nothing, 600), samples)
+
+    assert (ours.verdict, ours.observed) == (Verdict.INCONCLUSIVE, None)
+    question = 'sum(increase(born_total{job="hour"}[10m])) / sum(increase(born_total{job="hour"}[10m]))'
+    assert math.isnan(number(prometheus, question, end))
