@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from drills.evidence.records import Interval, JudgedGate, Verdict
+from drills.evidence.records import Interval, JudgedGate
 from drills.report.markdown import Markdown, join, text
 from drills.report.wording import NOT_OBSERVED, count, duration, figure, mark, quantity, second, sign
 
@@ -47,8 +47,8 @@ def gate_rows(gates: Iterable[JudgedGate]) -> tuple[GateRow, ...]:
 
 
 def gate_reasons(gates: Iterable[JudgedGate]) -> tuple[str, ...]:
-    """Return why a gate did not pass, gate by gate."""
-    return tuple(f"{one.source} {one.title}: {one.reason}" for one in gates if one.verdict is not Verdict.PASS)
+    """Return how each gate was judged."""
+    return tuple(f"{one.source} {one.title}: {one.reason}" for one in gates)
 
 
 def disturbances(intervals: tuple[Interval, ...]) -> Disturbances:

@@ -66,9 +66,9 @@ def subtitle(record: DrillRecord) -> Markdown:
 
 
 def reasons(record: DrillRecord) -> tuple[str, ...]:
-    """Return why the verdict is what it is; of a drill in which nothing was wrong, that this is so."""
+    """Return why the verdict is what it is, each in short; of a drill in which nothing was wrong, that this is so."""
     held = (_ALL_HELD,) if record.verdict is Verdict.PASS else ()
-    return record.reasons or held
+    return tuple(clip(reason, _REASON) for reason in record.reasons or held)
 
 
 def facts(record: DrillRecord) -> tuple[Fact, ...]:

@@ -73,16 +73,16 @@ def required_rows(required: Iterable[JudgedArtefact], exhibits: Exhibits) -> tup
 def what_was_seen(item: JudgedItem) -> tuple[str, ...]:
     """Return the checks that did not hold, or the reason of a verdict without such, or the measured ones that held."""
     several = len({check.surface for check in item.checks}) > 1
-    sentences = {check.id: _sentence(check, named=several) for check in item.checks}
-    broken = [sentences[check.id] for check in item.checks if check.verdict is not Verdict.PASS]
+    broken = [_sentence(check, named=several) for check in item.checks if check.verdict is not Verdict.PASS]
     if broken:
         more = len(broken) - _SHOWN_CHECKS
         return (*broken[:_SHOWN_CHECKS], *([f"and {more} more that did not hold"] if more > 0 else []))
     if item.verdict is not Verdict.PASS:
         return (clip(item.reason, _REASON),)
-    telling = [sentences[check.id] for check in item.checks if not isinstance(check.observed, bool)]
-    shown = (telling or list(sentences.values()))[:_SHOWN_CHECKS]
-    return (*shown, *([f"and {more} more that held"] if (more := len(sentences) - len(shown)) else []))
+    telling = [check for check in item.checks if not isinstance(check.observed, bool)] or item.checks
+    shown = [_sentence(check, named=several) for check in telling[:_SHOWN_CHECKS]]
+    more = len(item.checks) - len(shown)
+    return (*shown, *([f"and {more} more that held"] if more else []))
 
 
 def _item(item: JudgedItem, exhibits: Exhibits) -> ItemRow:
@@ -102,7 +102,8 @@ def _item(item: JudgedItem, exhibits: Exhibits) -> ItemRow:
 
 def _sentence(check: JudgedCheck, *, named: bool) -> str:
     """Say what a check saw, on which surface where there are several, and what was expected where it did not hold."""
-    place = f"{check.surface}: " if named and check.surface else ""
+    unsaid = named and check.surface and check.surface.casefold() not in check.title.casefold()
+    place = f"{check.surface}: " if unsaid else ""
     seen = f"{place}{check.title}: {scalar(check.observed, check.unit)}"
     return seen if check.verdict is Verdict.PASS else f"{seen}, expected {_expected(check)}"
 
@@ -110,7 +111,7 @@ def _sentence(check: JudgedCheck, *, named: bool) -> str:
 def _summary(item: JudgedItem) -> Markdown:
     held = sum(check.verdict is Verdict.PASS for check in item.checks)
     tally = f"{held} of {count(len(item.checks), 'check')} held" if item.checks else "no checks"
-    spent = f", {duration(item.seconds)}" if item.seconds is not None else ""
+    spent = f", {duration(item.seconds)}" if item.seconds else ""
     return Markdown(f"{mark(item.verdict)} · {html(item.source)} {html(item.title)} · {tally}{spent}")
 
 

@@ -13,7 +13,7 @@ _MARKS = {
     Verdict.PASS: "✅\N{NO-BREAK SPACE}PASS",
     Verdict.FAIL: "❌\N{NO-BREAK SPACE}FAIL",
     Verdict.INCONCLUSIVE: "⚠️\N{NO-BREAK SPACE}INCONCLUSIVE",
-    Verdict.NOT_RUN: "➖\N{NO-BREAK SPACE}NOT RUN",  # noqa: RUF001 - a shape beside the word, not a minus
+    Verdict.NOT_RUN: "➖\N{NO-BREAK SPACE}NOT\N{NO-BREAK SPACE}RUN",  # noqa: RUF001 - a shape beside the word, not a minus
 }
 _SIGNS = {"==": "=", "!=": "≠", "<": "<", "<=": "≤", ">": ">", ">=": "≥", "trend_to_zero": "trends to zero, ends ≤"}
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86400.0

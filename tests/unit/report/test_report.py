@@ -59,7 +59,7 @@ def test_the_first_box_is_the_verdict(passed_record: DrillRecord, verdict: Verdi
     """Before anything else a reader gets verdict and decision, in the box that GitHub has for it."""
     lines = report(passed_record.model_copy(update={"verdict": verdict})).splitlines()
     assert lines[4] == f"> [!{alert}]"
-    assert verdict.value.replace("_", " ") in lines[5]
+    assert verdict.value.replace("_", "\N{NO-BREAK SPACE}") in lines[5]
     assert "NO-GO for Stage B (small cohort)" in lines[5]
 
 
@@ -69,6 +69,15 @@ def test_what_is_wrong_comes_first_and_worst_first(failed_record: DrillRecord) -
     assert ["FAIL" in line for line in box] == [True] * 3
     assert "4 requests, expected 0 requests" in box[0]
     assert "> and 1 more below" in report(failed_record)
+
+
+def test_checks_of_several_surfaces_are_all_counted(passed_record: DrillRecord) -> None:
+    """Checks may share an id, one for each surface: none of them gets lost, and each says where it was seen."""
+    rollback = passed_record.checklist[4]
+    alike = tuple(check.model_copy(update={"id": "rollback.same"}) for check in rollback.checks)
+    shown = report(passed_record.model_copy(update={"checklist": (rollback.model_copy(update={"checks": alike}),)}))
+    assert "<br>and 3 more that held |" in shown
+    assert "| web: Seconds until the legacy lane was proved: 2.31 s<br>" in shown
 
 
 def test_switches_that_are_not_back_are_the_very_first_thing(interrupted_record: DrillRecord) -> None:

@@ -92,11 +92,11 @@ def test_observed_values_of_every_kind_have_a_wording(value: Scalar, written: st
 
 def test_every_verdict_has_a_shape_and_its_word() -> None:
     """No verdict is told by a colour alone."""
-    assert [mark(verdict).split("\N{NO-BREAK SPACE}")[1] for verdict in Verdict] == [
+    assert [mark(verdict).split("\N{NO-BREAK SPACE}", 1)[1] for verdict in Verdict] == [
         "PASS",
         "FAIL",
         "INCONCLUSIVE",
-        "NOT RUN",
+        "NOT\N{NO-BREAK SPACE}RUN",
     ]
     assert len({mark(verdict)[0] for verdict in Verdict}) == len(Verdict)
 
