@@ -164,8 +164,7 @@ def _zip_members(content: bytes) -> Iterator[bytes]:
             yield archive.comment
             for member in archive.infolist():
                 yield member.filename.encode("utf-8", "replace") + b"\n" + member.comment
-                with archive.open(member) as file:
-                    yield _capped(file.read(MOST_BYTES + 1))
+                yield _capped(archive.open(member).read(MOST_BYTES + 1))
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, zlib.error) as error:
         raise Unreadable("a zip archive that cannot be read") from error
 

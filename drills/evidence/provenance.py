@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,9 @@ MOST_COMMITS = 50
 MOST_RECORD_BYTES = 32 * 1024 * 1024
 NO_REPOSITORY = "not a git repository: the code under drill is not known"
 _SHA = re.compile(r"[0-9a-f]{7,64}")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+")
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+#: Unicode categories that are not shown as they are: controls and line ends part words, format characters do not.
+_SUBSTITUTES = {"Cc": " ", "Zl": " ", "Zp": " ", "Cf": ""}
 
 #: Settings that make git run nothing and reach nobody, whatever the repository is configured to do.
 NEUTRAL = {
@@ -103,7 +106,7 @@ class _Reader:
         self.notes: list[str] = []
 
     def provenance(self, since: str | None, drilled_sha: str | None) -> Provenance:
-        if not self.repository.head.is_valid():
+        if not self.repository.git.rev_parse("--verify", "--quiet", "HEAD", with_exceptions=False):
             return Provenance(note="the repository has no commit yet")
         if (Path(self.repository.common_dir) / "shallow").exists():
             self.notes.append("the clone is shallow: older commits are not in it")
@@ -159,10 +162,16 @@ class _Reader:
         )
 
     def _dirty(self) -> bool | None:
-        """Tell whether files differ from the commit or are unknown to it; None for a bare repository."""
+        """Tell whether files differ from the commit or are unknown to it; None where that cannot be known."""
         if self.repository.bare:
             return None
-        return bool(self.repository.git.status("--porcelain", "--untracked-files=normal", "--ignore-submodules=all"))
+        try:
+            return bool(
+                self.repository.git.status("--porcelain", "--untracked-files=normal", "--ignore-submodules=all")
+            )
+        except git.GitCommandError:
+            self.notes.append("git cannot tell whether files were changed")
+            return None
 
     def _remote(self) -> str | None:
         """Return the address of ``origin``, else of the first remote, as it is configured."""
@@ -221,5 +230,7 @@ def _filters(repository: git.Repo) -> Iterator[tuple[str, str]]:
 
 
 def _printable(text: str) -> str:
-    """Return ``text`` on one line, without control and direction characters."""
-    return _UNPRINTABLE.sub(" ", text.encode("utf-8", "replace").decode()).strip()
+    """Return ``text`` on one line, without escape sequences, control characters and marks of direction."""
+    plain = _ANSI.sub("", text.encode("utf-8", "replace").decode())
+    shown = (_SUBSTITUTES.get(unicodedata.category(character), character) for character in plain)
+    return " ".join("".join(shown).split())

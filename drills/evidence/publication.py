@@ -70,11 +70,11 @@ def publish(publication: Publication, out: Path) -> Published:
         out = out.resolve(strict=True)
         finish_interrupted(out)
         files = _files(publication, entries)
-        for name in alternatives(f"{publication.date.isoformat()}-{slug(publication.slug)}"):
-            if is_free(out / name):
-                draft = _draft(publication, name, files, entries)
-                if place(out / name, draft.files, draft.report):
-                    return Published(report_of(out / name), out / name, draft.manifest)
+        names = alternatives(f"{publication.date.isoformat()}-{slug(publication.slug)}")
+        for folder in filter(is_free, (out / name for name in names)):
+            draft = _draft(publication, folder.name, files, entries)
+            if place(folder, draft.files, draft.report):
+                return Published(report_of(folder), folder, draft.manifest)
     raise PublicationRefused(f"{out}: no name is left for {publication.slug!r} on {publication.date}")
 
 

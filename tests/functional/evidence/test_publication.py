@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import multiprocessing
 import os
@@ -357,6 +358,8 @@ def test_the_next_publication_tidies_up_after_a_killed_one(publication: Publicat
     (out / debris.name.replace(str(process.pid), str(os.getpid()))).mkdir()
     (out / ".publishing-elsewhere-1-abc").mkdir()
     (out / ".publishing-by-hand").mkdir()
+    nobody = debris.name.replace(str(process.pid), "9" * 30)
+    (out / nobody).mkdir()
     publish(publication, out)
 
     assert sorted(path.name for path in out.iterdir()) == sorted(
@@ -364,6 +367,7 @@ def test_the_next_publication_tidies_up_after_a_killed_one(publication: Publicat
             ".publishing-by-hand",
             ".publishing-elsewhere-1-abc",
             debris.name.replace(str(process.pid), str(os.getpid())),
+            nobody,
             NAME,
             f"{NAME}.md",
         ]
@@ -390,3 +394,46 @@ def test_a_report_that_is_in_the_way_is_left_alone(publication: Publication, tmp
 
     assert (out / "old.md").read_text(encoding="utf-8") == "mine"
     assert (out / "old" / ".report.md").read_text(encoding="utf-8") == "pending"
+
+
+def test_a_disk_without_links_is_refused_and_left_as_it_was(
+    publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the report cannot be brought out exclusively, the folder that is there already is taken back."""
+
+    def no_links(*_: object) -> NoReturn:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(PublicationRefused, match="Operation not permitted"):
+        publish(publication, tmp_path / "out")
+
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_name_that_is_taken_in_between_is_given_up(
+    publication: Publication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody writes the report's name at the last moment: theirs stays, and the publication takes the next name."""
+    link, out = os.link, tmp_path / "out"
+
+    def late(source: Path, target: Path) -> None:
+        monkeypatch.setattr(os, "link", link)
+        target.write_text("mine")
+        link(source, target)
+
+    monkeypatch.setattr(os, "link", late)
+    published = publish(publication, out)
+
+    assert published.folder.name == f"{NAME}-2"
+    assert (out / f"{NAME}.md").read_text(encoding="utf-8") == "mine"
+    assert sorted(path.name for path in out.iterdir()) == [f"{NAME}-2", f"{NAME}-2.md", f"{NAME}.md"]
+
+
+def test_names_end_somewhere(publication: Publication, tmp_path: Path) -> None:
+    """A folder in which every name is taken is refused rather than searched forever."""
+    for name in [NAME, *(f"{NAME}-{number}" for number in range(2, 10_000))]:
+        (tmp_path / f"{name}.md").touch()
+
+    with pytest.raises(PublicationRefused, match="no name is left for 'Khala cutover' on 2026-02-20"):
+        publish(publication, tmp_path)

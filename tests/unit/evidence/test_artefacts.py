@@ -131,3 +131,12 @@ def test_the_folder_is_private(store: ArtefactStore) -> None:
 
     assert store.root.stat().st_mode & 0o777 == 0o700
     assert (store.root / artefact.path).stat().st_mode & 0o777 == 0o600
+
+
+def test_names_end_somewhere(store: ArtefactStore) -> None:
+    """A name that was kept ten thousand times is a mistake in a loop, and an error."""
+    for name in ["a.txt", *(f"a-{number}.txt" for number in range(2, 10_000))]:
+        (store.root / name).touch()
+
+    with pytest.raises(EvidenceError, match=r"too many files are called 'a\.txt'"):
+        _keep(store, "a.txt")

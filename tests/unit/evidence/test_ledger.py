@@ -226,3 +226,13 @@ def test_an_empty_ledger_holds_nothing(ledger: Ledger) -> None:
     """A drill that ended before its first fact has a ledger that is whole and empty."""
     assert read_ledger(ledger.path) == ()
     assert ledger.head == GENESIS
+
+
+def test_a_file_larger_than_any_ledger_is_not_read(tmp_path: Path) -> None:
+    """Size is looked at before content: a sparse file of 300 MB costs nothing."""
+    path = tmp_path / "ledger.jsonl"
+    with path.open("wb") as file:
+        file.truncate(300 * 1024 * 1024)
+
+    with pytest.raises(LedgerDamaged, match="larger than any ledger"):
+        read_ledger(path)

@@ -169,6 +169,13 @@ def test_the_longest_secret_goes_first(redactor: Redactor) -> None:
     assert redactor.redact("canary-a-and-more, canary-a") == "«redacted:long», «redacted:short»"
 
 
+def test_a_secret_keeps_its_first_name(redactor: Redactor) -> None:
+    """Registering it again, under whatever name, changes nothing."""
+    redactor.register(redactor.canary, "another")
+
+    assert redactor.redact(redactor.canary) == "«redacted:canary»"
+
+
 @pytest.mark.parametrize("secret", ["", "canar"])
 def test_a_secret_that_ordinary_text_would_match_is_refused(secret: str, redactor: Redactor) -> None:
     """Rather than eating the report, the redactor names the secret it cannot keep."""

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from drills.evidence import layers
 from drills.evidence.redaction import Redactor
 from drills.evidence.scan import Finding, scan, scan_files
 
@@ -134,3 +135,18 @@ def test_a_large_page_is_scanned_in_bounded_time_and_room() -> None:
     assert scan_files({"a.json": content + CANARY.encode().hex().encode()}, Redactor(CANARY).secrets) == (
         Finding("a.json", "canary", "hex"),
     )
+
+
+def test_a_bomb_in_many_parts_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts that are each small enough are counted together."""
+    monkeypatch.setattr(layers, "MOST_BYTES", 10_000)
+    parts = b"\n".join(base64.b64encode(gzip.compress(bytes([number]) * 4000)) for number in range(5))
+
+    assert scan_files({"file": parts}, ()) == (Finding("file", "more than can be decoded"),)
+
+
+def test_a_picture_with_a_broken_text_is_read_around_it() -> None:
+    """What looks like compressed text and is none does not end the search."""
+    picture = _png(b"zTXt", b"C\0\0\x78\x9c broken \x78\x9c" + zlib.compress(CANARY.encode()))
+
+    assert scan_files({"a.png": picture}, Redactor(CANARY).secrets) == (Finding("a.png", "canary", "png"),)
