@@ -29,6 +29,8 @@ OUT = click.option(
 )
 TARGET = click.option("--target", default="embedded", show_default=True, metavar="NAME|FILE", help="What to drill.")
 USAGE = 2
+#: pytest keeps its reports and leaves the terminal to the drill's own progress.
+QUIET = ("-qq", "--no-header", "--no-summary", "--tb=short", "--drill-progress")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Data on stdout, everything else on stderr.")
 
 Parameters = ParamSpec("Parameters")
@@ -89,7 +91,7 @@ def run(
     # Another project's conftest.py, in the folder that the drill is started from, is none of its business.
     cut = f"--confcutdir={Path(drills.__file__).parent}"
     with as_file(files("drills.plugin").joinpath("drill.ini")) as ini:
-        code = pytest.main(["-c", str(ini), "--rootdir=.", cut, "-p", "no:cacheprovider", "-v", "--tb=short", *words])
+        code = pytest.main(["-c", str(ini), "--rootdir=.", cut, "-p", "no:cacheprovider", *QUIET, *words])
     sys.exit(USAGE if code in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED} else int(code))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Generator, Iterator
 from types import FrameType
 
 import pytest
+from rich.console import Console
 
 from drills.errors import DrillError
 from drills.plugin.completeness import mismatches
@@ -25,7 +27,7 @@ ORDERLY = (signal.SIGTERM, signal.SIGHUP)
 def pytest_configure(config: pytest.Config) -> None:
     """Read target and runbook before anything is touched; a mistake in them ends the run here."""
     try:
-        session = DrillSession(DrillOptions.of(config))
+        session = DrillSession(DrillOptions.of(config), _console(quiet=not config.getoption("drill_progress")))
     except DrillError as error:
         pytest.exit(str(error), returncode=error.exit_code)
     config.stash[SESSION] = session
@@ -83,6 +85,12 @@ def drill(request: pytest.FixtureRequest, playwright: Playwright) -> Iterator[Dr
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(config: pytest.Config) -> tuple[str, str, str] | None:
+    """Leave the terminal to the drill's own progress, where that is wanted."""
+    return ("", "", "") if config.getoption("drill_progress") else None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave an item NOT_RUN, with the reason, when a precondition that it needs does not hold."""
     session, name = item.config.stash[SESSION], _entry(item)
@@ -112,6 +120,11 @@ def pytest_runtest_makereport(
     return report
 
 
+def _console(*, quiet: bool) -> Console:
+    """Return a console on the standard output of this moment, which pytest's capture does not redirect."""
+    return Console(file=os.fdopen(os.dup(1), "w", buffering=1), quiet=quiet)
+
+
 class InterruptListener:
     """Tells the session which signal ended the drill before its time."""
 
@@ -133,11 +146,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     try:
         session.exitstatus = drill.publish()
     except DrillError as error:
-        drill.trouble = str(error)
+        drill.progress.say(f"{error}\nthe evidence is kept in {drill.folder.root}")
         session.exitstatus = error.exit_code
-    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
-    for line in drill.summary() if terminal else ():
-        terminal.write_line(line)
 
 
 def _entry(item: pytest.Item) -> str:

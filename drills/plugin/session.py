@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
+
+from rich.console import Console
 
 from drills.canonical import digest
 from drills.clock import SYSTEM_CLOCK, Clock
@@ -17,7 +18,6 @@ from drills.evidence.ledger import Ledger
 from drills.evidence.provenance import gather, previous_drill
 from drills.evidence.records import (
     DrillFinished,
-    DrillRecord,
     DrillStarted,
     ItemFinished,
     ItemStarted,
@@ -28,6 +28,7 @@ from drills.evidence.run_folder import RunFolder
 from drills.plugin.drill import Drill
 from drills.plugin.effect import observe_effect
 from drills.plugin.options import EMBEDDED, DrillOptions
+from drills.plugin.progress import Progress
 from drills.plugin.publishing import exit_code, judge_run, publish_run
 from drills.plugin.safety import guarded_switchboard
 from drills.restore.state import StateFolder
@@ -44,7 +45,7 @@ from drills.verdict.gates import metrics_of
 class DrillSession:
     """The life of one drill. Its private files are in ``folder``; what is published is made from them at the end."""
 
-    def __init__(self, options: DrillOptions, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, options: DrillOptions, console: Console, clock: Clock = SYSTEM_CLOCK) -> None:
         """Read profile and runbook and open the ledger; the target is not touched yet.
 
         Raises:
@@ -55,6 +56,7 @@ class DrillSession:
         self.profile = None if options.target == EMBEDDED else _profile(options)
         self.runbook: Runbook = load_runbook(self.profile.runbook if self.profile else "khala_cutover")
         self.state = StateFolder.default()
+        self.progress = Progress(self.runbook, console)
         self.redactor = Redactor()
         self.drill_id = f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         self.folder = RunFolder.create(self.state.root, self.drill_id)
@@ -62,9 +64,6 @@ class DrillSession:
         self.store = ArtefactStore(self.folder.artefacts, self.redactor, self.ledger)
         self.drill: Drill | None = None
         self.interrupted: str | None = None
-        self.trouble = ""
-        self.record: DrillRecord | None = None
-        self.report: Path | None = None
         self._outcomes: dict[str, str] = {}
         self._open = ExitStack()
 
@@ -81,6 +80,7 @@ class DrillSession:
     def start_target(self) -> None:
         """Start the embedded staging, unless a real environment is drilled."""
         if self.profile is None:
+            self.progress.doing("starting the embedded staging")
             staging = EmbeddedStaging(faults=self.options.faults, browser=provide().executable)
             self._open.enter_context(staging)
             self.profile = parse_profile(staging.start().profile_document(), "embedded staging")
@@ -133,6 +133,7 @@ class DrillSession:
         with self._open:
             if self.drill is None:
                 return
+            self.progress.doing("putting every switch back")
             drill, ended_at = self.drill, self.clock.now()
             self.ledger.append(drill.board.restore())
             metrics = frozenset(name for gate in self.runbook.gates for name in metrics_of(gate))
@@ -142,6 +143,7 @@ class DrillSession:
 
     def enter(self, item: str) -> None:
         """Write down that an item is being tried."""
+        self.progress.begin(item)
         self.ledger.append(ItemStarted(item=item))
         if self.drill:
             self.drill.begin(item)
@@ -149,6 +151,8 @@ class DrillSession:
     def leave(self, item: str, outcome: Literal["passed", "failed", "skipped"], seconds: float, reason: str) -> None:
         """Write down how an item ended."""
         self._outcomes[item] = outcome
+        unmet = self.unmet_checks() or ([reason] if outcome != "passed" else [])
+        self.progress.finish(item, outcome, seconds, unmet)
         if self.drill:
             self.ledger.append(
                 ItemFinished(item=item, outcome=outcome, seconds=round(seconds, 3), reason=reason[:2000])
@@ -170,21 +174,11 @@ class DrillSession:
             EvidenceError: the evidence cannot be published; it stays in the run folder.
         """
         self.ledger.close()
-        self.record = judge_run(self.folder)
+        record = judge_run(self.folder)
         extra = {path.name: path.read_bytes() for path in (self.junit, self.page) if path.exists()}
-        self.report = publish_run(self.folder, self.record, self.redactor, self.options.out, extra).report
-        return exit_code(self.record)
-
-    def summary(self) -> Iterator[str]:
-        """Yield what to say at the end."""
-        if self.record:
-            yield f"drill {self.record.verdict}: decision {self.record.decision.value} for {self.record.decision.stage}"
-            yield from (f"  {reason}" for reason in self.record.reasons)
-        if self.report:
-            yield f"report: {self.report}"
-        if self.trouble:
-            yield self.trouble
-        yield f"run folder: {self.folder.root}"
+        published = publish_run(self.folder, record, self.redactor, self.options.out, extra)
+        self.progress.conclude(record, str(published.report))
+        return exit_code(record)
 
     def _flipped(self, flip: SwitchFlipped) -> None:
         if self.drill:

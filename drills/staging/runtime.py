@@ -182,6 +182,7 @@ class Runtime:
 
 def _initial(config: StagingConfig) -> LiveValues:
     return LiveValues(
+        khala_sync_parity_enabled="true" if config.parity_enabled else "false",
         parity_interval_seconds=config.parity_interval_seconds,
         parity_sample=config.parity_sample,
         retention_horizon_seconds=config.retention_horizon_seconds,

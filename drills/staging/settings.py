@@ -87,6 +87,7 @@ class StagingConfig(Frozen):
     workers: Annotated[int, Field(ge=1, le=200)] = 6
     runs: Annotated[int, Field(ge=0, le=200)] = 3
     simulator_rate: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 4.0
+    parity_enabled: bool = False
     parity_interval_seconds: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1.0
     parity_sample: Annotated[int, Field(ge=1, le=10_000)] = 200
     retention_horizon_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 86_400

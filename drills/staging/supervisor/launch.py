@@ -117,6 +117,7 @@ def make_config(options: Options, urls: Mapping[str, str], state_dir: Path, brow
         "jwt_keys": (_key(current=True), _key(current=False)),
         "state_dir": state_dir,
         "browser_executable": browser,
+        "parity_enabled": True,  # as the runbook presumes of the environment that is drilled
         **{name: pace for name, pace in paces.items() if pace is not None},
     }
     try:

@@ -1,0 +1,74 @@
+"""What one sees while a drill runs: a line per entry of the runbook, and on a terminal what is being done now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from drills.evidence.records import DrillRecord, Verdict
+from drills.runbook.model import Runbook
+
+STYLES = {"PASS": "green", "FAIL": "red bold", "INCONCLUSIVE": "yellow", "NOT_RUN": "dim"}
+#: pytest's words, as verdicts, until the record is judged.
+OUTCOMES = {"passed": "PASS", "failed": "FAIL", "skipped": "NOT_RUN"}
+WIDTH = 12
+
+
+class Progress:
+    """Prints to ``console``; without a terminal only finished lines, without colours."""
+
+    def __init__(self, runbook: Runbook, console: Console) -> None:
+        self._titles = {entry.id: f"{entry.source} {entry.title}" for _, entry in runbook.entries()}
+        self._console = console
+        self._status: Status | None = None
+
+    def doing(self, words: str) -> None:
+        """Say what is being done now, with a sign of life, where there is a terminal."""
+        if not self._console.is_terminal or self._console.quiet:
+            return
+        if self._status is None:
+            self._status = self._console.status(escape(words))
+            self._status.start()
+        self._status.update(escape(words))
+
+    def stop(self) -> None:
+        """Leave the terminal as it was."""
+        if self._status:
+            self._status.stop()
+        self._status = None
+
+    def begin(self, entry: str) -> None:
+        """Say which entry of the runbook is being tried."""
+        self.doing(self._titles.get(entry, entry))
+
+    def finish(self, entry: str, outcome: str, seconds: float, unmet: Iterable[str]) -> None:
+        """Print how an entry ended, and what did not hold."""
+        self._line(OUTCOMES[outcome], f"{self._titles.get(entry, entry)} ({seconds:.1f} s)")
+        for line in unmet:
+            self._console.print(f"{'':{WIDTH}} {escape(line)}", highlight=False, soft_wrap=True)
+
+    def conclude(self, record: DrillRecord, report: str) -> None:
+        """Print gates, rollback times, the verdict with its reasons, the decision, and where the report is."""
+        self.stop()
+        for gate in record.gates:
+            self._line(gate.verdict, f"{gate.source} {gate.title}")
+        for rollback in record.rollback:
+            self._line(rollback.verdict, f"§4 rollback of {rollback.subject}: {rollback.reason}")
+        self._console.print()
+        self._line(record.verdict, f"decision {record.decision.value} for {record.decision.stage}")
+        if record.verdict is not Verdict.PASS:
+            for reason in record.reasons:
+                self._console.print(f"  {escape(reason)}", highlight=False, soft_wrap=True)
+        self._console.print(f"report: {escape(report)}", highlight=False, soft_wrap=True)
+
+    def say(self, words: str) -> None:
+        """Print ``words`` as they are."""
+        self.stop()
+        self._console.print(escape(words), highlight=False, soft_wrap=True)
+
+    def _line(self, verdict: str, words: str) -> None:
+        style = STYLES[verdict]
+        self._console.print(f"[{style}]{verdict:{WIDTH}}[/] {escape(words)}", highlight=False, soft_wrap=True)
