@@ -31,9 +31,10 @@ class Bell:
 
 async def rest(event: asyncio.Event, seconds: float) -> bool:
     """Wait until ``event`` is set or ``seconds`` are over; clear it and return whether it was set."""
-    try:
-        await asyncio.wait_for(event.wait(), max(seconds, 0))
-    except TimeoutError:
-        return False
+    if not event.is_set():
+        try:
+            await asyncio.wait_for(event.wait(), max(seconds, 0))
+        except TimeoutError:
+            return False
     event.clear()
     return True

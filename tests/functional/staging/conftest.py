@@ -315,7 +315,7 @@ def cluster() -> Generator[str]:
         create = ["-A", "trust", "-U", "drill", "--no-sync", "--locale", "C", "--encoding", "UTF8", "-D", folder]
         subprocess.run([POSTGRES / "initdb", *create], check=True, capture_output=True, cwd="/", user=user)
         quick = ["-c", "fsync=off", "-c", "unix_socket_directories=", "-c", "listen_addresses=127.0.0.1"]
-        command = [POSTGRES / "postgres", "-D", folder, "-p", address.partition(":")[2], *quick]
+        command = [str(POSTGRES / "postgres"), "-D", folder, "-p", address.partition(":")[2], *quick]
         server = subprocess.Popen(command, cwd="/", stderr=subprocess.DEVNULL, user=user)
         try:
             yield address
