@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from drills.clock import Clock
 from drills.errors import SwitchFailed, TargetUnreachable
 from drills.evidence.records import SwitchFlipped
 from drills.restore.entries import Intent
-from drills.target.ports import HttpSwitchRecipe
+from drills.restore.undo import Patience
+from drills.target.ports import HttpSwitchRecipe, Switch
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,22 @@ class Flip:
         """Return in words what was asked and what is seen."""
         seen = f"reads {self.seen!r}" if isinstance(self.seen, str) else f"gives no value ({self.seen.message})"
         return f"{self.switch} was asked for {self.after!r} and {seen}"
+
+
+def value_in_effect(switch: Switch, clock: Clock, pause: Callable[[float], None], patience: Patience) -> str:
+    """Return what ``switch`` reads, once it gives a value at all.
+
+    Raises:
+        TargetUnreachable: it gives none in time.
+    """
+    deadline = clock.monotonic() + patience.timeout
+    while True:
+        try:
+            return switch.read()
+        except TargetUnreachable:
+            if clock.monotonic() >= deadline:
+                raise
+        pause(patience.poll)
 
 
 def never_arrived(flips: Sequence[Flip], timeout: float) -> SwitchFailed:

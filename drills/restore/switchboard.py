@@ -8,7 +8,7 @@ from drills.clock import Clock
 from drills.errors import DrillError, SafetyNetLost, SwitchFailed, TargetUnreachable
 from drills.evidence.records import Restored, SwitchFlipped, SwitchRestored
 from drills.restore.entries import Baseline, Confirmed, PutBack
-from drills.restore.flip import Context, Flip, never_arrived
+from drills.restore.flip import Context, Flip, never_arrived, value_in_effect
 from drills.restore.journal import Journal, Touched
 from drills.restore.undo import PATIENT, Patience, restore_journal
 from drills.target.ports import Switch
@@ -71,7 +71,7 @@ class Switchboard:
             TargetUnreachable: a switch gives no value in time.
             SafetyNetLost: the journal cannot be written.
         """
-        values = {switch_id: self._settled(switch_id) for switch_id in self._switches}
+        values = {switch_id: self._value(switch_id) for switch_id in self._switches}
         self._journal.append(Baseline(at=self._clock.now(), values=values))
         self._standing = dict(values)
         return values
@@ -181,7 +181,7 @@ class Switchboard:
             )
 
     def _prepare(self, switch_id: str, value: str, purpose: str, item: str | None) -> Flip:
-        before, expected = self._settled(switch_id), self._standing[switch_id]
+        before, expected = self._value(switch_id), self._standing[switch_id]
         if before != expected:
             raise SwitchFailed(
                 f"switch {switch_id} reads {before!r}, but the drill left it at {expected!r}: someone else changed it; "
@@ -191,15 +191,8 @@ class Switchboard:
         self._flips += 1
         return Flip(self._flips, switch_id, before, value, Context(purpose, item, self._surfaces.get(switch_id)))
 
-    def _settled(self, switch_id: str) -> str:
-        deadline = self._clock.monotonic() + self._patience.timeout
-        while True:
-            try:
-                return self._switches[switch_id].read()
-            except TargetUnreachable:
-                if self._clock.monotonic() >= deadline:
-                    raise
-            self._pause(self._patience.poll)
+    def _value(self, switch_id: str) -> str:
+        return value_in_effect(self._switches[switch_id], self._clock, self._pause, self._patience)
 
     def _await(self, flips: list[Flip], timeout: float) -> None:
         deadline = self._clock.monotonic() + timeout

@@ -1,44 +1,28 @@
 """A process that outlives the drill and puts its switches back if it dies or hangs.
 
 It runs in a session of its own, as nobody's child, and holds the only read end of a pipe. The drill writes a sign of
-life into it now and then, and a last word when everything is back. End-of-file without that word means that the drill
-died, however that came about; no sign of life until the deadline means that it hangs. In both cases the switches that
-the journal names are put back, and the journal says by whom.
+life into it now and then, and a last word when everything is back. This module is the drill's side; what the watchdog
+makes of it is in :mod:`drills.restore.vigil`.
 """
 
 from __future__ import annotations
 
 import os
-import select
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
-from enum import Enum
+from contextlib import suppress
 from pathlib import Path
 
 import drills
-from drills.clock import SYSTEM_CLOCK
-from drills.errors import LeaseHeld, SafetyNetLost
-from drills.restore import recover
-from drills.restore.entries import TakenOver
-from drills.restore.journal import Journal
-from drills.restore.lease import Lease, LeaseOwner, read_record
+from drills.errors import SafetyNetLost
 from drills.restore.state import StateFolder
-from drills.restore.undo import Patience
-from drills.target.switches.http import build
+from drills.restore.vigil import ALIVE, DONE, READY, TOOK_OVER, readable, watch
 
-READY, TOOK_OVER = b"r", b"t"
-ALIVE, DONE = b".", b"d"
 #: Seconds that the watchdog itself may take to come up, and to go.
 _START, _LEAVE = 20.0, 5.0
-#: Seconds to wait for another restorer that holds the lease.
-_CLAIM = 10.0
-#: An unattended restore has time: the target may be coming back, too.
-_PATIENCE = Patience(timeout=60.0)
 #: Marks by which CI agents find the processes of a job, in order to end them with it.
 _JOB_MARKS = {"RUNNER_TRACKING_ID": "", "JENKINS_NODE_COOKIE": "dontKillMe", "BUILD_ID": "dontKillMe"}
 
@@ -140,7 +124,7 @@ class Watchdog:
             self._beating.join()
 
     def _gone(self) -> bool:
-        while select.select([self._status], [], [], 0)[0]:
+        while readable(self._status, 0):
             word = os.read(self._status, 1)
             if not word:
                 return True
@@ -148,7 +132,7 @@ class Watchdog:
         return False
 
     def _heard(self, word: bytes, within: float) -> bool:
-        return bool(select.select([self._status], [], [], max(0.0, within))[0]) and os.read(self._status, 1) == word
+        return readable(self._status, within) and os.read(self._status, 1) == word
 
     def _close(self) -> None:
         self._ended.set()
@@ -156,100 +140,12 @@ class Watchdog:
         os.close(self._status)
 
 
-class Ending(Enum):
-    """How listening to a drill came to an end."""
-
-    DONE = "it said that everything is back"
-    DIED = "it died"
-    HANGS = "it gave no sign of life"
-
-
-def listen(words: int, deadline: float | None) -> Ending:
-    """Listen to a drill until it is done, dies, or gives no sign of life for ``deadline`` seconds."""
-    while select.select([words], [], [], deadline)[0]:
-        heard = os.read(words, 4096)
-        if not heard:
-            return Ending.DIED
-        if DONE in heard:
-            return Ending.DONE
-    return Ending.HANGS
-
-
-def main(root: str, journal_path: str, deadline: str) -> None:
-    """Watch over the drill at the other end of standard input."""
-    for nuisance in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
-        signal.signal(nuisance, signal.SIG_IGN)
-    if os.fork():
-        os._exit(0)  # nobody's child: those who end a process and all its children do not find us
-    journal = Journal(Path(journal_path))
-    _say(READY)
-    ending = listen(sys.stdin.fileno(), float(deadline))
-    if ending is Ending.HANGS:
-        _take_over(journal, f"the drill gave no sign of life for {deadline} s")
-        _restore(StateFolder(Path(root)), journal, again=False)
-        ending = listen(sys.stdin.fileno(), None)
-        if ending is Ending.DIED:  # it may have flipped in the moment before it saw the notice
-            _restore(StateFolder(Path(root)), journal, again=True)
-    elif ending is Ending.DIED:
-        _restore(StateFolder(Path(root)), journal, again=False)
-
-
-def _take_over(journal: Journal, reason: str) -> None:
-    with suppress(SafetyNetLost):  # a full disk: the word below reaches the drill all the same
-        journal.append(TakenOver(at=SYSTEM_CLOCK.now(), reason=reason))
-    _say(TOOK_OVER)
-
-
-def _restore(state: StateFolder, journal: Journal, *, again: bool) -> None:
-    path, drill_id = state.lease_of(journal.path), _drill_id(journal)
-    lease = _claim(path, journal.path.parent.name, drill_id)
-    with lease or nullcontext():
-        ours = lease is not None or _held_by(path, drill_id)
-        touched = journal.touched() if again and ours else journal.unresolved()
-        if touched:
-            recover.put_back(
-                journal, touched, by="watchdog", clock=SYSTEM_CLOCK, pause=time.sleep, build=build, patience=_PATIENCE
-            )
-
-
-def _claim(path: Path, target: str, drill_id: str) -> Lease | None:
-    """Take the lease over from the dead drill; None when a hanging one still has it, or it cannot be had in time."""
-    deadline = time.monotonic() + _CLAIM
-    while time.monotonic() < deadline:
-        with suppress(LeaseHeld):
-            return _lease_or_none(path, target, drill_id)
-        if _held_by(path, drill_id):
-            return None
-    return None
-
-
-def _lease_or_none(path: Path, target: str, drill_id: str) -> Lease | None:
-    with suppress(SafetyNetLost):  # a full disk must not keep switches from being put back
-        return Lease.take_at(path, target, LeaseOwner.here(drill_id), SYSTEM_CLOCK)
-    return None
-
-
-def _held_by(path: Path, drill_id: str) -> bool:
-    record = read_record(path)
-    return record is not None and record.owner.drill_id == drill_id
-
-
-def _drill_id(journal: Journal) -> str:
-    opened = journal.opened
-    return opened.drill_id if opened else journal.path.stem
-
-
 def _spawn(arguments: list[str], words: int, status: int, log: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", __name__, *arguments]
+    command = [sys.executable, "-P", "-m", "drills.restore.watchdog", *arguments]
     with log.open("ab") as stream:
         return subprocess.Popen(  # noqa: S603 - our own module
             command, stdin=words, stdout=status, stderr=stream, env=_environment(), start_new_session=True
         )
-
-
-def _say(word: bytes) -> None:
-    with suppress(OSError):
-        os.write(sys.stdout.fileno(), word)
 
 
 def _environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -260,4 +156,4 @@ def _environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    watch(*sys.argv[1:])
