@@ -44,7 +44,7 @@ class Flip:
             switch=self.switch,
             before=self.before,
             after=self.after,
-            recipe=recipe,
+            recipe=_from_anywhere(recipe),
             purpose=self.context.purpose,
         )
 
@@ -89,3 +89,11 @@ def never_arrived(flips: Sequence[Flip], timeout: float) -> SwitchFailed:
         f"not in effect within {timeout:g} s: {'; '.join(flip.standing() for flip in flips)}",
         remedy="look at the switch on the operator console",
     )
+
+
+def _from_anywhere(recipe: HttpSwitchRecipe) -> HttpSwitchRecipe:
+    """Return a recipe that can be followed from any working directory."""
+    if recipe.token is None or recipe.token.file is None:
+        return recipe
+    token = recipe.token.model_copy(update={"file": recipe.token.file.absolute()})
+    return recipe.model_copy(update={"token": token})

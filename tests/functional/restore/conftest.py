@@ -56,7 +56,7 @@ class Drills:
 
     target: Target
     state: StateFolder
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, drill_id: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a drill in a session, and so a process group, of its own."""
@@ -64,7 +64,7 @@ class Drills:
         command += ["--url", self.target.url, "--drill-id", drill_id, *arguments]
         pipe = subprocess.PIPE
         drill = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True)
-        self.started.append(drill)
+        self.started[drill_id] = drill
         return drill
 
     def start_and_flip(self, drill_id: str, *arguments: str) -> subprocess.Popen[bytes]:
@@ -109,13 +109,14 @@ def target(monkeypatch: pytest.MonkeyPatch) -> Iterator[Target]:
 
 
 @pytest.fixture
-def drills(target: Target, state: StateFolder) -> Iterator[Drills]:
+def drills(target: Target, state: StateFolder, wait_for: Callable[[Callable[[], object]], float]) -> Iterator[Drills]:
     drills = Drills(target, state)
     yield drills
-    for drill in drills.started:
+    for drill in drills.started.values():
         if drill.poll() is None:
             drill.kill()
         drill.communicate()
+    wait_for(lambda: not any(map(drills.watchdog_of, drills.started)))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from drills.evidence.records import Restored, SwitchFlipped
 from drills.restore.entries import Closed, Confirmed, Intent, TakenOver
 from drills.restore.journal import Journal
 from drills.restore.switchboard import Switchboard
+from drills.target.ports import HttpSwitchRecipe, SecretReference
 from drills.target.switches.memory import MemorySwitch, MemoryWorld
 
 BoardMaker = Callable[..., Switchboard]
@@ -58,6 +60,24 @@ def test_the_intent_is_on_the_disk_before_the_switch_is_asked(
     board.flip("web", "true", purpose="cut-over", act=Curious("web", world))
     assert found == ["opened", "baseline", "intent"]
     assert isinstance(journal.entries[-1], Confirmed)
+
+
+def test_a_recipe_in_the_journal_can_be_followed_from_anywhere(
+    world: MemoryWorld, journal: Journal, clock: FrozenClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token file that is named from the drill's working directory is written down with its whole path."""
+
+    class WithToken(MemorySwitch):
+        @property
+        def recipe(self) -> HttpSwitchRecipe:
+            return super().recipe.model_copy(update={"token": SecretReference(file=Path("token"))})
+
+    monkeypatch.chdir(tmp_path)
+    switches = {"web": WithToken("web", world)}
+    board = Switchboard(switches, journal, clock, pause=clock.advance, on_flip=lambda _fact: None)
+    board.baseline()
+    board.flip("web", "true", purpose="cut-over")
+    assert journal.touched()[0].recipe.token == SecretReference(file=tmp_path / "token")
 
 
 def test_a_flip_returns_when_the_value_is_in_effect(
