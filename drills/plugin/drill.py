@@ -34,10 +34,6 @@ from drills.target.ports import Switch
 from drills.verdict.items import judge_check
 
 
-class CheckFailed(AssertionError):
-    """A check that the rest of a scenario rests on did not hold."""
-
-
 @dataclass
 class Drill:
     """One drill under way. Everything that it records belongs to ``item``, the checklist item being exercised."""

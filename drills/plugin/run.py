@@ -12,7 +12,7 @@ from rich.console import Console
 
 from drills.errors import DrillError
 from drills.plugin.completeness import mismatches
-from drills.plugin.drill import CheckFailed, Drill
+from drills.plugin.drill import Drill
 from drills.plugin.options import DrillOptions
 from drills.plugin.session import DrillSession
 from drills.target.browser import Browser, Playwright
@@ -105,7 +105,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     session.enter(_entry(item))
     yield
     if unmet := session.unmet_checks():
-        raise CheckFailed("\n".join(unmet))
+        pytest.fail("\n".join(unmet), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -121,7 +121,9 @@ def _milliseconds(value: float) -> str:
 
 
 def _singular(value: float, unit: str) -> str:
-    return unit[:-1] if value == 1 and unit.endswith("s") and len(unit) > len("ms") else unit
+    if value != 1 or not unit.endswith("s") or len(unit) <= len("ms"):
+        return unit
+    return f"{unit[:-3]}y" if unit.endswith("ies") else unit[:-1]
 
 
 def _two(large: int, large_unit: str, small: int, small_unit: str) -> str:

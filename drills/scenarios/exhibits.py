@@ -42,7 +42,7 @@ def keep_breakdown(drill: Drill) -> None:
     """Keep how many entities were compared with which outcome, as CSV and JSON."""
     counts = drill.environment.metrics.breakdown(ENTITIES, "reason_class")
     title = "Entities compared by the parity auditor, by reason class"
-    rows = sorted(counts.items())
+    rows = sorted((reason, int(count)) for reason, count in counts.items())
     for name, content, media_type in (
         ("mismatch-reasons.csv", csv_table(["reason_class", "entities"], rows), "text/csv"),
         ("mismatch-reasons.json", orjson.dumps(dict(rows), option=orjson.OPT_INDENT_2) + b"\n", "application/json"),
@@ -126,4 +126,4 @@ def _threshold(drill: Drill, gate: Gate) -> Threshold | None:
     value = objective.threshold
     if value is None and objective.setting is not None:
         value = drill.started.target.settings.get(objective.setting)
-    return None if value is None else Threshold(value, objective.relation, f"gate {objective.relation} {value:g}")
+    return None if value is None else Threshold(value, objective.relation, "gate")

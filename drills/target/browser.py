@@ -76,6 +76,8 @@ class SurfacePage:
             self._page.set_default_timeout(ANSWER_MS)
             self._page.add_init_script(f"({WATCH_ROWS})({_row_selectors(self.profile)})")
             self._listen(self._page)
+        # What the page before still has under way ends here, and is not taken for traffic of the new one.
+        self._page.goto("about:blank")
         self.traffic = Traffic(opened_at=time.time())
         self._unread.clear()
         self._page.goto(self.profile.url, wait_until="domcontentloaded")

@@ -66,7 +66,7 @@ def judge(entries: Sequence[LedgerEntry]) -> DrillRecord:
     return DrillRecord(
         drill_id=started.drill_id,
         slug=started.slug,
-        title=runbook.title,
+        title=f"Staging drill: {runbook.title}",
         issue=started.issue,
         operator=started.operator,
         runbook=started.runbook,

@@ -40,7 +40,7 @@ def flag_value(surface: Surface, environment: Mapping[str, str]) -> str:
 
 def make_plan(surface: Surface, value: str, faults: Collection[str], config: StagingConfig, build: str) -> PagePlan:
     """Return how ``surface`` behaves with its flag at ``value`` and the named ``faults`` in force."""
-    khala = (value == ON) != (f"flag-ignored-{surface.name}" in faults)
+    khala = value == ON and f"flag-ignored-{surface.name}" not in faults
     return PagePlan(
         surface=surface.name,
         build=build,

@@ -54,7 +54,7 @@ def test_facts_for_the_record_hold_figures_and_addresses(document: dict[str, Any
     document["links"]["logs"] += "?component=x"
     facts = target_facts(parse_profile(document, "p"))
     assert facts.settings["lane-target-ms"] == 500
-    assert facts.rehearsal_window_seconds == 15
+    assert facts.rehearsal_window_seconds == 20
     assert facts.urls["logs"] == "http://127.0.0.1:8000/logs"
 
 
