@@ -179,12 +179,17 @@ def test_a_large_payload_is_journalled_as_a_pointer(store: Store, khala: KhalaSi
     assert held == large.content
 
 
-def test_watermarks_have_no_gap_whoever_writes(store: Store, khala: KhalaSink, clock: FrozenClock) -> None:
+def test_watermarks_have_no_gap_whoever_writes(
+    database_url: str, store: Store, khala: KhalaSink, clock: FrozenClock
+) -> None:
     """Eight writers at once, some of one document: every watermark is given exactly once, and no version goes back."""
-    other = KhalaSink(store, clock, INLINE_BYTES)
+    # A second store shares nothing with the first but the database, as another process would.
+    elsewhere = Store(database_url)
+    other = KhalaSink(elsewhere, clock, INLINE_BYTES)
     work = [(khala if number % 2 else other, document(1 + number // 10, f"w{number % 10}")) for number in range(80)]
     with ThreadPoolExecutor(8) as pool:
         written = [done for (done,) in pool.map(lambda one: one[0].write([one[1]]), work)]
+    elsewhere.close()
     rows = [one.row for one in written if one.row]
 
     assert sorted(row.watermark for row in rows) == list(range(1, len(rows) + 1))
