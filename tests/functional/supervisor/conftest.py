@@ -184,7 +184,7 @@ def staging(run: Run) -> Iterator[Staging]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def viewer() -> Iterator[Browser]:
     """A Chromium of the tests' own."""
     choice = chromium.find()
     if choice is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,9 +24,8 @@ SURFACES = {
 
 
 @pytest.fixture(autouse=True)
-def legacy_everywhere(staging: Staging) -> Iterator[None]:
-    """Every flag is off again after each test."""
-    yield
+def legacy_everywhere(staging: Staging) -> None:
+    """Every flag is off before each test."""
     for surface in SURFACES:
         staging.flip(surface, "false")
 

@@ -87,7 +87,7 @@ Open = Callable[..., Screen]
 
 
 @pytest.fixture
-def open_surface(staging: Staging, browser: Browser) -> Iterator[Open]:
+def open_surface(staging: Staging, viewer: Browser) -> Iterator[Open]:
     """Return a function that opens a surface with its flag at a value: ``open_surface(name, value, prepare=None)``.
 
     The desktop is joined in its own window, the others are opened in a window of the tests' browser.
@@ -98,11 +98,11 @@ def open_surface(staging: Staging, browser: Browser) -> Iterator[Open]:
         staging.flip(name, value)
         traffic = Traffic()
         if name == "desktop":
-            joined = browser.browser_type.connect_over_cdp(staging.health("desktop")["cdp_url"])
+            joined = viewer.browser_type.connect_over_cdp(staging.health("desktop")["cdp_url"])
             page = joined.contexts[0].pages[0]
             closing.append(joined.close)
         else:
-            context = browser.new_context()
+            context = viewer.new_context()
             page = context.new_page()
             closing.append(context.close)
         traffic.listen(page)
@@ -113,8 +113,6 @@ def open_surface(staging: Staging, browser: Browser) -> Iterator[Open]:
     yield opened
     for close in closing:
         close()
-    for name in SURFACES:
-        staging.flip(name, "false")
 
 
 def pass_time(staging: Staging, screen: Screen, seconds: float) -> int:
@@ -349,9 +347,7 @@ def test_a_silent_socket_leaves_the_rows_readable(staging: Staging, open_surface
 
 @pytest.mark.parametrize("surface", SURFACES)
 @pytest.mark.parametrize("value", ["true", "false"])
-def test_flag_ignored_keeps_the_legacy_lane(
-    staging: Staging, open_surface: Open, surface: str, value: str
-) -> None:
+def test_flag_ignored_keeps_the_legacy_lane(staging: Staging, open_surface: Open, surface: str, value: str) -> None:
     """Under the fault the lane is what it was before, whatever the flag says."""
     with staging.fault(f"flag-ignored-{surface}"):
         screen = open_surface(surface, value)
@@ -443,24 +439,24 @@ def auditing(staging: Staging) -> Generator[None]:
         staging.flip("parity-auditor", "false")
 
 
-def test_the_dashboard_draws_its_five_panels(staging: Staging, browser: Browser) -> None:
+def test_the_dashboard_draws_its_five_panels(staging: Staging, viewer: Browser) -> None:
     """Five panels with units, UTC times and the current value; the mismatch rate has its threshold."""
-    with auditing(staging), browser.new_context() as context:
+    with auditing(staging), viewer.new_context() as context:
         page = context.new_page()
         page.goto(staging.urls["dashboard"])
         expect(page.locator("[data-panel] svg")).to_have_count(5)
         names = ["mismatch_rate", "mismatch_count_rate", "failures_by_reason", "lag_drift_p95", "missing_documents"]
         panels = page.locator("[data-panel]")
         assert [panels.nth(at).get_attribute("data-panel") for at in range(5)] == names
-        assert page.locator("svg .threshold-name").all_inner_texts() == ["gate 1 %"]
+        assert page.locator("svg .threshold-name").all_text_contents() == ["gate 1 %"]
         assert page.locator("svg text", has_text="time (UTC)").count() == 5
         expect(page.locator('[data-panel="mismatch_rate"] .legend')).to_have_text(re.compile(r"5m\s*\d.*%"))
         expect(page.locator("#auditor")).to_have_text("Auditor on")
 
 
-def test_the_dashboard_counts_mismatches_by_reason(staging: Staging, browser: Browser) -> None:
+def test_the_dashboard_counts_mismatches_by_reason(staging: Staging, viewer: Browser) -> None:
     """A document that never reached Khala turns up in the breakdown and among the cycles with mismatches."""
-    with auditing(staging), staging.fault("khala-drop"), browser.new_context() as context:
+    with auditing(staging), staging.fault("khala-drop"), viewer.new_context() as context:
         staging.stimulate(WORKER)
         page = context.new_page()
         page.goto(staging.urls["dashboard"])
