@@ -35,5 +35,5 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the markers of scenarios known."""
     config.addinivalue_line("markers", "precondition(id): the runbook precondition that a scenario observes")
-    config.addinivalue_line("markers", "checklist(item, *steps): the checklist item, and its steps, that a scenario does")
+    config.addinivalue_line("markers", "checklist(item, *steps): the checklist item, with its steps, that is exercised")
     config.addinivalue_line("markers", "rollback(*ids): the rollback levels and validations that a scenario exercises")

@@ -18,6 +18,7 @@ from drills.target.metrics.scrape import fetch_exposition
 from drills.target.profile import Profile, load_profile
 
 FREE_BYTES = 200_000_000
+INSTALL_BROWSER = "python3 -m playwright install --with-deps chromium"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def _browser() -> Finding:
     except DrillError as error:
         return Finding("browser", ok=False, seen=error.message, remedy=error.remedy)
     if choice is None:
-        return Finding("browser", ok=False, seen="none found", remedy="python3 -m playwright install --with-deps chromium")
+        return Finding("browser", ok=False, seen="none found", remedy=INSTALL_BROWSER)
     return Finding("browser", ok=True, seen=f"{choice.version} ({choice.executable})")
 
 

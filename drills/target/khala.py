@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import threading
 import time
@@ -125,15 +126,12 @@ class Cohort:
             return await self._listen(channel, watermark, _head(response, self._topic))
 
     async def _listen(self, channel: _Channel, watermark: int | None, head: int | None) -> int | None:
-        newest = max((mark for mark in (watermark, head) if mark is not None), default=None)
-        try:
+        marks = [mark for mark in (watermark, head) if mark is not None]
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._stay):
                 async for frame in channel.pushes():
-                    if frame.event == UPDATE_BATCH:
-                        newest = max((mark for mark in (newest, *_watermarks(frame)) if mark is not None), default=None)
-        except TimeoutError:
-            return newest
-        return newest
+                    marks += _watermarks(frame)
+        return max(marks, default=None)
 
 
 class _Channel:
@@ -172,7 +170,7 @@ def _head(response: object, topic: str) -> int | None:
 
 
 def _watermarks(frame: phoenix.Frame) -> list[int]:
-    updates = frame.payload.get("updates")
+    updates = frame.payload.get("updates") if frame.event == UPDATE_BATCH else None
     found = (
         [update.get("watermark") for update in updates if isinstance(update, dict)] if isinstance(updates, list) else []
     )

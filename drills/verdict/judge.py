@@ -6,6 +6,8 @@ The ledger's first fact holds the runbook, so that anyone with a ledger can comp
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from drills.evidence.records import (
     Artefact,
@@ -32,6 +34,8 @@ from drills.verdict.risks import residual_risks
 from drills.verdict.rollback import judge_rollback
 from drills.verdict.timeline import timeline
 
+#: A verdict that keeps the whole from passing, and why in words.
+Reason = tuple[Verdict, str]
 NO_LAST_WORD = DrillFinished(outcome="interrupted", reason="the ledger ends without a last word")
 
 
@@ -45,24 +49,9 @@ def judge(entries: Sequence[LedgerEntry]) -> DrillRecord:
     started = facts.started
     runbook = Runbook.model_validate(started.runbook)
     finished = facts.last(DrillFinished) or NO_LAST_WORD
-    preconditions = tuple(judge_item(entry, facts) for entry in runbook.preconditions)
-    checklist = tuple(judge_item(entry, facts) for entry in runbook.checklist)
-    gates = _gates(runbook, facts)
-    rollback = judge_rollback(runbook, facts)
-    required = tuple(judge_required(entry, facts, checklist) for entry in runbook.artefacts)
-    restored = facts.last(Restored)
-    reasons = sorted(
-        (
-            *_end_reasons(finished, restored, facts),
-            *_part_reasons("precondition", preconditions),
-            *_part_reasons("item", checklist),
-            *_part_reasons("gate", gates),
-            *_rollback_reasons(rollback),
-            *_part_reasons("required artefact", required),
-        ),
-        key=_severity,
-    )
-    verdict = worst([Verdict.PASS, *(verdict for verdict, _ in reasons)]) if checklist else Verdict.NOT_RUN
+    parts = _Parts.of(runbook, facts)
+    reasons = sorted((*_end_reasons(finished, facts), *parts.reasons()), key=_severity)
+    verdict = worst([Verdict.PASS, *(verdict for verdict, _ in reasons)])
     return DrillRecord(
         drill_id=started.drill_id,
         slug=started.slug,
@@ -83,21 +72,50 @@ def judge(entries: Sequence[LedgerEntry]) -> DrillRecord:
         verdict=verdict,
         reasons=tuple(reason for _, reason in reasons),
         decision=decide(runbook, started, verdict, entries[-1].at),
-        preconditions=preconditions,
-        checklist=checklist,
-        gates=gates,
-        rollback=rollback,
-        required_artefacts=required,
-        restored=restored,
+        preconditions=parts.preconditions,
+        checklist=parts.checklist,
+        gates=parts.gates,
+        rollback=parts.rollback,
+        required_artefacts=parts.required,
+        restored=facts.last(Restored),
         switches=facts.of(SwitchFlipped),
         disturbances=_disturbances(facts),
         artefacts=facts.of(Artefact),
-        timeline=timeline(entries, checklist),
-        residual_risks=residual_risks(started, checklist, gates, _disturbances(facts)),
+        timeline=timeline(entries, parts.checklist),
+        residual_risks=residual_risks(started, parts.checklist, parts.gates, _disturbances(facts)),
         samples=facts.last(Samples),
         ledger_head=entries[-1].hash,
         ledger_entries=len(entries),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Everything that has a verdict of its own."""
+
+    preconditions: tuple[JudgedItem, ...]
+    checklist: tuple[JudgedItem, ...]
+    gates: tuple[JudgedGate, ...]
+    rollback: tuple[JudgedRollback, ...]
+    required: tuple[JudgedArtefact, ...]
+
+    @classmethod
+    def of(cls, runbook: Runbook, facts: Facts) -> Self:
+        checklist = tuple(judge_item(entry, facts) for entry in runbook.checklist)
+        return cls(
+            preconditions=tuple(judge_item(entry, facts) for entry in runbook.preconditions),
+            checklist=checklist,
+            gates=_gates(runbook, facts),
+            rollback=judge_rollback(runbook, facts),
+            required=tuple(judge_required(entry, facts, checklist) for entry in runbook.artefacts),
+        )
+
+    def reasons(self) -> Iterator[Reason]:
+        yield from _part_reasons("precondition", self.preconditions)
+        yield from _part_reasons("item", self.checklist)
+        yield from _part_reasons("gate", self.gates)
+        yield from _rollback_reasons(self.rollback)
+        yield from _part_reasons("required artefact", self.required)
 
 
 def _disturbances(facts: Facts) -> tuple[Interval, ...]:
@@ -121,9 +139,6 @@ def _gates(runbook: Runbook, facts: Facts) -> tuple[JudgedGate, ...]:
     )
 
 
-Reason = tuple[Verdict, str]
-
-
 def _severity(reason: Reason) -> int:
     return WORST_FIRST.index(reason[0])
 
@@ -140,7 +155,8 @@ def _rollback_reasons(rollback: Sequence[JudgedRollback]) -> Iterator[Reason]:
             yield part.verdict, f"rollback of {part.subject}: {part.verdict} - {part.reason}"
 
 
-def _end_reasons(finished: DrillFinished, restored: Restored | None, facts: Facts) -> Iterator[Reason]:
+def _end_reasons(finished: DrillFinished, facts: Facts) -> Iterator[Reason]:
+    restored = facts.last(Restored)
     if finished.outcome == "interrupted":
         yield Verdict.INCONCLUSIVE, f"the drill was interrupted: {finished.reason}"
     if restored is None and facts.of(SwitchFlipped):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -120,29 +120,31 @@ def fetch_exposition(url: str) -> str:
         MetricsUnavailable: no answer in time, not a 200, or more than the size allowed.
     """
     try:
-        with (
-            httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client,
-            client.stream("GET", url) as answer,
-        ):
+        with httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client, client.stream("GET", url) as answer:
             answer.raise_for_status()
-            body = bytearray()
-            for chunk in answer.iter_bytes():
-                body += chunk
-                if len(body) > MAXIMUM_SIZE:
-                    raise MetricsUnavailable(f"{url} answers with more than {MAXIMUM_SIZE:,} bytes")
+            body = _capped(answer.iter_bytes(), url)
     except httpx2.HTTPError as error:
         raise MetricsUnavailable(f"{url} does not give metrics: {error}", remedy="drill doctor") from None
     return body.decode("utf-8", errors="replace")
 
 
+def _capped(chunks: Iterable[bytes], url: str) -> bytes:
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > MAXIMUM_SIZE:
+            raise MetricsUnavailable(f"{url} answers with more than {MAXIMUM_SIZE:,} bytes")
+    return bytes(body)
+
+
 def _samples_of(text: str, prefix: str) -> Iterator[tuple[SeriesKey, float]]:
     try:
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name.startswith(prefix) and not sample.name.endswith("_created"):
-                    yield (sample.name, tuple(sorted(sample.labels.items()))), sample.value
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     except ValueError as error:
         raise MetricsUnavailable(f"the metrics are not in the exposition format: {error}") from None
+    for sample in samples:
+        if sample.name.startswith(prefix) and not sample.name.endswith("_created"):
+            yield (sample.name, tuple(sorted(sample.labels.items()))), sample.value
 
 
 def _series(key: SeriesKey, points: Points, low: float, high: float) -> Series:
