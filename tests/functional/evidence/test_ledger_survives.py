@@ -16,6 +16,7 @@ import pytest
 
 from drills.clock import SYSTEM_CLOCK, FrozenClock
 from drills.errors import EvidenceError
+from drills.evidence.artefacts import ArtefactStore
 from drills.evidence.ledger import Ledger, read_ledger, read_valid_prefix
 from drills.evidence.records import ItemStarted
 from drills.evidence.redaction import Redactor
@@ -91,3 +92,15 @@ def test_a_fact_that_does_not_fit_leaves_the_ledger_as_it_was(tmp_path: Path) ->
         second = ledger.append(ItemStarted(item="mobile"))
 
     assert read_ledger(ledger.path) == (first, second)
+
+
+def test_an_artefact_that_does_not_fit_leaves_no_part_of_itself(tmp_path: Path) -> None:
+    """A file cut short is no evidence: it is taken away, and the ledger does not speak of it."""
+    clock, redactor = FrozenClock(datetime(2026, 2, 20, tzinfo=UTC)), Redactor()
+    with Ledger.create(tmp_path / "ledger.jsonl", clock, redactor) as ledger:
+        store = ArtefactStore(tmp_path / "artefacts", redactor, ledger)
+        with _largest_file(4096), pytest.raises(EvidenceError, match=r"log\.txt: could not be kept: File too large"):
+            store.keep("log.txt", b"x" * 5000, category="logs", title="Log", media_type="text/plain")
+
+    assert list(store.root.iterdir()) == []
+    assert read_ledger(ledger.path) == ()

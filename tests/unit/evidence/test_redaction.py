@@ -59,6 +59,8 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "html": lambda text: f"<p>{html.escape(text)}</p>",
     "html, text only": lambda text: f"<p>{html.escape(text, quote=False)}</p>",
     "html, decimal quote": lambda text: html.escape(text).replace("&#x27;", "&#39;"),
+    "html twice": lambda text: html.escape(html.escape(text)),
+    "html, hexadecimal": lambda text: "".join(c if c.isalnum() or c in "-._" else f"&#x{ord(c):04X};" for c in text),
     "xml text": escape,
     "xml attribute": quoteattr,
     "hex": lambda text: text.encode().hex(),
@@ -294,6 +296,18 @@ def test_base64_around_a_secret_never_hides_it(secret: str, before: bytes, after
 
     assert leftover != blob
     assert scan_files({"a.txt": leftover.encode()}, redactor.secrets) == ()
+
+
+def test_base64_of_nothing_but_a_secret_leaves_nothing() -> None:
+    """Where the secret ends the text, its last bits and the padding go with it."""
+    for secret in ("canary-", "canary-1", "canary-12"):
+        redactor = Redactor("canary-planted-in-every-channel")
+        redactor.register(secret, "secret")
+        for encoded in (
+            base64.b64encode(secret.encode()).decode(),
+            base64.b64encode(secret.encode()).decode().rstrip("="),
+        ):
+            assert redactor.redact(encoded) == "«redacted:secret»"
 
 
 def test_scalars_of_records_are_json() -> None:
