@@ -117,7 +117,7 @@ class Channel:
             await self._refuse_stale(stale, heads)
         positions = {topic: request.resume_after.get(topic, heads[topic]) for topic in request.topics}
         self._count(positions, heads, resumed=bool(request.resume_after))
-        self._delivery.start(positions, request.batch)
+        self._delivery.start(positions, request.batch, resumed=bool(request.resume_after))
         return {
             "subscription_id": self.subscription_id,
             "topics": list(request.topics),

@@ -26,6 +26,7 @@ class _Replay:
     # One subscribe request; its topics are ``behind`` until each was sent everything there was.
     began: float
     behind: set[str]
+    resumed: bool
 
 
 @dataclass(slots=True)
@@ -54,9 +55,12 @@ class Delivery:
         """The newest watermark of every subscribed topic."""
         return self._reader.heads(self._subscriptions)
 
-    def start(self, positions: Mapping[str, int], batch: int) -> None:
-        """Deliver what follows ``positions``, at most ``batch`` updates at once; this replaces older positions."""
-        replay = _Replay(self._clock.monotonic(), set(positions))
+    def start(self, positions: Mapping[str, int], batch: int, *, resumed: bool) -> None:
+        """Deliver what follows ``positions``, at most ``batch`` updates at once; this replaces older positions.
+
+        Only a ``resumed`` subscription has anything to catch up with, so that only its time is measured.
+        """
+        replay = _Replay(self._clock.monotonic(), set(positions), resumed)
         for topic, position in positions.items():
             self._subscriptions[topic] = _Subscription(topic, position, batch, replay)
         self._work.set()
@@ -108,7 +112,8 @@ class Delivery:
         replay.behind.remove(subscription.topic)
         if replay.behind:
             return False
-        self._metrics.catchup.labels("ok").observe((self._clock.monotonic() - replay.began) * 1000)
+        if replay.resumed:
+            self._metrics.catchup.labels("ok").observe((self._clock.monotonic() - replay.began) * 1000)
         return True
 
     async def _lose(self, subscription: _Subscription) -> None:

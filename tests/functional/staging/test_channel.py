@@ -227,6 +227,18 @@ def test_a_stale_cursor_is_pushed_and_answered(start: Start, wait: Wait) -> None
     assert counted == 1
 
 
+def test_only_a_resumed_subscription_is_measured_as_catching_up(start: Start, wait: Wait) -> None:
+    """One that starts at the head has nothing to catch up with: its zero would flatter the p95 and the stale share."""
+    with start() as own, own.connected() as client:
+        wait(own.in_parity, "the first documents are published")
+        client.join().ask("sync:subscribe", {"topics": [WORKERS]})
+        client.batch()
+        assert "sync_replay_catchup_duration_ms_count{" not in own.http.get("/metrics").text
+        client.ask("sync:subscribe", {"topics": [WORKERS], "resume_after": {WORKERS: own.head(WORKERS)}})
+        client.batch()
+        assert own.metric("sync_replay_catchup_duration_ms_count", status="ok") == 1
+
+
 def test_a_cursor_of_another_history_is_stale(runtime: Runtime, client: Client) -> None:
     """A cursor above the head was never handed out here: resuming would skip documents in silence."""
     beyond = runtime.head(WORKERS) + 1
