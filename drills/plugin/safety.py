@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 
 from drills.clock import Clock
+from drills.errors import TargetUnreachable
 from drills.evidence.records import SwitchFlipped
 from drills.restore.journal import Journal
 from drills.restore.lease import Lease, LeaseOwner
@@ -15,6 +17,7 @@ from drills.restore.switchboard import Switchboard
 from drills.restore.watchdog import Watchdog
 from drills.runbook.model import Runbook
 from drills.target.ports import Switch
+from drills.target.remote_lease import RemoteLease
 
 #: Seconds between two signs of life, each of which renews the lease too.
 BEAT_SECONDS = 2.0
@@ -33,6 +36,7 @@ def guarded_switchboard(
     pause: Callable[[float], None],
     on_flip: Callable[[SwitchFlipped], None],
     verify: Callable[[str], str | None],
+    remote: RemoteLease | None = None,
 ) -> Iterator[Switchboard]:
     """Take the lease, open the journal, start the watchdog, write the baseline down, and hand out the switchboard.
 
@@ -47,13 +51,17 @@ def guarded_switchboard(
     refuse_unresolved(state, target)
     with Lease.take(state, target, LeaseOwner.here(drill_id), clock) as lease:
         path = state.journal(target, drill_id)
+        if remote:
+            remote.take()
         journal = Journal.create(path, drill_id=drill_id, target=target, at=clock.now(), ephemeral=ephemeral)
         watchdog = Watchdog.start(state, path)
-        watchdog.keep_beating(BEAT_SECONDS, lease.renew)
+        watchdog.keep_beating(BEAT_SECONDS, partial(_renew, lease, remote))
 
         def guard() -> None:
             watchdog.check()
             lease.check()
+            if remote:
+                remote.renew()
 
         board = Switchboard(
             switches,
@@ -67,11 +75,27 @@ def guarded_switchboard(
             verify=verify,
         )
         try:
-            board.baseline()
+            baseline = board.baseline()
+            if remote:
+                remote.protect(baseline)
             yield board
         finally:
             if not journal.unresolved():
                 watchdog.done()
+                _release(remote)
+
+
+def _renew(lease: Lease, remote: RemoteLease | None) -> None:
+    lease.renew()
+    if remote:
+        with suppress(TargetUnreachable):  # the next sign of life tries again, well before the lease runs out
+            remote.renew()
+
+
+def _release(remote: RemoteLease | None) -> None:
+    if remote:
+        with suppress(TargetUnreachable):  # it runs out by itself
+            remote.release()
 
 
 def _ranks(runbook: Runbook) -> dict[str, int]:

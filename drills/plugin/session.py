@@ -111,6 +111,7 @@ class DrillSession:
                 pause=pages.pump,
                 on_flip=self._flipped,
                 verify=self._effect,
+                remote=environment.remote_lease(self.drill_id, self.options.operator),
             )
         )
         acts = on_console(switches, environment.console(pages))

@@ -16,6 +16,7 @@ from drills.target.metrics.scrape import ScrapedMetrics
 from drills.target.operator import OperatorClient
 from drills.target.ports import HttpSwitchRecipe, Switch
 from drills.target.profile import Profile, read_secret
+from drills.target.remote_lease import RemoteLease
 from drills.target.switches.console import ConsoleSwitch
 from drills.target.switches.http import HttpSwitch
 
@@ -73,6 +74,11 @@ class Environment:
     def switches(self) -> dict[str, Switch]:
         """Return the switches that the operator API lists, flipped over that API."""
         return {listed.id: HttpSwitch(self._recipe(listed.id)) for listed in self.operator.switches()}
+
+    def remote_lease(self, drill_id: str, owner: str) -> RemoteLease | None:
+        """Return the target's own lease, not yet taken; None where the target has none."""
+        seconds = self.profile.operator_api.lease_seconds
+        return RemoteLease(self.operator, owner=owner, drill_id=drill_id, seconds=seconds) if seconds else None
 
     def console(self, browser: DrillBrowser) -> ConsolePage:
         """Return the operator console, signed in.

@@ -116,6 +116,22 @@ class OperatorClient:
         listed = answer.get("switches") if isinstance(answer, dict) else None
         return tuple(SwitchState.model_validate(switch) for switch in listed or ())
 
+    def lease(self, method: str, body: object, token: int | None = None) -> tuple[int, object]:
+        """Ask for, renew or give back the target's lease; return the status code and the answer.
+
+        Raises:
+            TargetUnreachable: the API does not answer, or answers with an error of its own.
+        """
+        parameters = {} if token is None else {"token": token}
+        try:
+            answer = self._client.request(method, "/lease", json=body, params=parameters)
+            content: object = answer.json()
+        except (httpx2.HTTPError, ValueError) as error:
+            raise TargetUnreachable(f"operator API, {method} /lease: {error}", remedy="drill doctor") from None
+        if answer.is_server_error:
+            raise TargetUnreachable(f"operator API, {method} /lease: {answer.status_code}", remedy="drill doctor")
+        return answer.status_code, content
+
     def _data(self, method: str, path: str, body: object = None) -> object:
         answer = self._answer(method, path, body)
         return answer.get("data") if isinstance(answer, dict) else None

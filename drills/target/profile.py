@@ -53,10 +53,15 @@ class Rehearsal(Section):
 
 
 class OperatorApi(Section):
-    """The API over which the drill reads switches back, restores them, and asks for events."""
+    """The API over which the drill reads switches back, restores them, and asks for events.
+
+    ``lease_seconds`` is set where the API hands out leases: the target goes back by itself when that long passes
+    without a word from the drill.
+    """
 
     url: HttpUrl
     token: SecretReference
+    lease_seconds: Annotated[float, Field(ge=5, le=3600)] | None = None
 
 
 class Console(Section):
