@@ -33,6 +33,13 @@ def _zip(name: str, content: str | bytes) -> bytes:
     return file.getvalue()
 
 
+def _zip_with_comment(text: str) -> bytes:
+    file = io.BytesIO(_zip("a.txt", "nothing"))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = text.encode().hex().encode()
+    return file.getvalue()
+
+
 def _png(kind: bytes, data: bytes) -> bytes:
     chunk = len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
     return PIXEL[:33] + chunk + PIXEL[33:]
@@ -47,7 +54,7 @@ WRAPPINGS: dict[str, Callable[[str], bytes]] = {
         {"body": base64.b64encode(gzip.compress(text.encode())).decode()}
     ).encode(),
     "base64 in base64": lambda text: base64.b64encode(base64.b64encode(text.encode())),
-    "base64 in lines": lambda text: base64.encodebytes((text * 5).encode()),
+    "base64 in lines": lambda text: base64.encodebytes(b"." * 40 + text.encode()),
     "hex in json in zip": lambda text: _zip("a.json", json.dumps({"h": text.encode().hex()})),
     "utf-16": lambda text: text.encode("utf-16"),
     "binary": lambda text: bytes(range(256)) + text.encode() + bytes(range(256)),
@@ -55,6 +62,8 @@ WRAPPINGS: dict[str, Callable[[str], bytes]] = {
     "png compressed text": lambda text: _png(b"zTXt", b"Comment\0\0" + zlib.compress(text.encode())),
     "png camera data": lambda text: _png(b"eXIf", b"II*\0" + text.encode("utf-16-le")),
     "png tail": lambda text: PIXEL + text.encode(),
+    "png tail in hex": lambda text: PIXEL + text.encode().hex().encode(),
+    "comment of a zip in hex": _zip_with_comment,
     "png in html": lambda text: (
         b'<img src="data:image/png;base64,'
         + base64.b64encode(_png(b"zTXt", b"C\0\0" + zlib.compress(text.encode())))
