@@ -43,10 +43,8 @@ class View:
     @property
     def unproved(self) -> frozenset[str]:
         """The absent roles that cannot be taken as zero: only a counter can, and only with evidence beside it."""
-        proved = "evidence" in self.counters and "evidence" not in self.absent
-        quiet = {"numerator"} if isinstance(self.gate.measure, Ratio) else {"of"}
-        countable = isinstance(self.gate.measure, Ratio | Rate | Increase)
-        return self.absent - quiet if proved and countable else self.absent
+        quiet = {Ratio: {"numerator"}, Increase: {"of"}, Rate: {"of"}}.get(type(self.gate.measure), set())
+        return self.absent - quiet if "evidence" in self.counters else self.absent
 
     def gained(self, role: str, points: Floats) -> Floats:
         """Return what the counters of ``role`` gained in the window that ends at each point, buckets added up."""

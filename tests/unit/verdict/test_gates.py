@@ -195,6 +195,13 @@ def test_samples_outside_the_period_are_no_points(gate: MakeGate, series: MakeSe
     assert judge(gate(INCREASE), [series("c", range(61), first=80)], seconds=20).verdict is Verdict.INCONCLUSIVE
 
 
+def test_what_happens_after_the_period_is_not_judged(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
+    """The record may go on after the drill; the drill is judged by its own time."""
+    limited = gate(INCREASE, {"kind": "comparison", "relation": "<", "threshold": 100.0})
+
+    assert judge(limited, [series("c", [*range(61), *[1000.0] * 60])]).verdict is Verdict.PASS
+
+
 @pytest.mark.parametrize("measure", [INCREASE, RATIO, QUANTILE, GAUGE], ids=lambda measure: measure["kind"])
 @pytest.mark.parametrize("what", ["nothing", "empty", "another", "no-values", "nan", "infinite"])
 def test_no_data_never_passes(
@@ -213,6 +220,19 @@ def test_no_data_never_passes(
     found = judge(gate(measure), given)
 
     assert (found.verdict, found.observed, found.sample_count) == (Verdict.INCONCLUSIVE, None, 0)
+
+
+def test_a_counter_below_zero_is_no_counter(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
+    """Nothing has happened fewer than zero times: such readings are left out."""
+    assert judge(gate(INCREASE), [series("c", range(-100, -39))]).verdict is Verdict.INCONCLUSIVE
+
+
+def test_only_series_with_the_labels_of_the_selector_count(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
+    """A gate on one reason is not fed by the others."""
+    chosen = {"kind": "increase", "of": {"metric": "c", "labels": {"reason": "missing"}}}
+    counters = [series("c", range(0, 122, 2), reason="lag"), series("c", range(61), reason="missing", status="ok")]
+
+    assert judge(gate(chosen), counters).observed == 60.0
 
 
 def test_a_few_nan_are_left_out_and_told(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
@@ -283,6 +303,45 @@ def test_an_absent_numerator_needs_evidence_and_a_denominator(gate: MakeGate, se
     assert judge(proved, [series("bad", range(61))]).verdict is Verdict.INCONCLUSIVE
 
 
+def test_an_absent_numerator_needs_evidence_that_advances(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
+    """Work that goes on while the auditor stands still was not audited."""
+    proved = gate(RATIO, evidence={"metric": "cycles"})
+
+    assert judge(proved, [series("all", range(61)), series("cycles", [9.0] * 61)]).verdict is Verdict.INCONCLUSIVE
+
+
+def test_absence_breaks_nothing_either(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
+    """A lower limit is not broken by a counter that nobody exposes: a FAIL is something that was seen."""
+    found = judge(gate(RATIO, {"kind": "comparison", "relation": ">", "threshold": 0.5}), [series("all", range(61))])
+
+    assert (found.verdict, found.observed, found.worst) == (Verdict.INCONCLUSIVE, None, None)
+
+
+def test_the_worst_of_a_lower_limit_is_the_lowest(
+    gate: MakeGate, series: MakeSeries, judge: Judge, moment: Moment
+) -> None:
+    """Where a gate wants much, its worst moment is that of least."""
+    limited = gate(INCREASE, {"kind": "comparison", "relation": ">", "threshold": 5.0}, window_seconds=20)
+    counts = [*range(0, 60, 2), *[60.0] * 10, *range(62, 104, 2)]
+    found = judge(limited, [series("c", counts)])
+
+    assert (found.verdict, found.worst, found.worst_at) == (Verdict.PASS, 22.0, moment(39))
+
+
+def test_a_window_with_too_few_events_is_not_judged(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
+    """One failed replay out of one is no rate; the windows that follow have enough."""
+    counts = [0.0] * 20 + [1.0] * 21 + list(range(2, 82))
+    bad = [0.0] * 20 + [1.0] * 101
+    found = judge(
+        gate(RATIO, {"kind": "comparison", "relation": "<", "threshold": 0.5}, window_seconds=20, minimum_samples=10),
+        [series("bad", bad), series("all", counts)],
+        seconds=120,
+    )
+
+    assert (found.verdict, found.worst) == (Verdict.PASS, 0.0)
+    assert "71 of 121 points could be judged" in found.reason
+
+
 def test_an_absent_histogram_or_gauge_is_never_zero(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
     """A latency that nobody measured is not a latency of nothing, whatever else was watched."""
     for measure in (QUANTILE, GAUGE):
@@ -300,6 +359,15 @@ def test_a_steady_gate_leaves_disturbances_out(gate: MakeGate, series: MakeSerie
     assert judge(gate(INCREASE, limit), counts, disturbed=[(30.5, 33.5)]).verdict is Verdict.FAIL
     assert (steady.verdict, steady.observed, steady.covered_seconds) == (Verdict.PASS, 56.0, 55.0)
     assert "disturbances by the drill are left out" in steady.reason
+
+
+def test_disturbances_inside_one_another_are_one(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
+    """A flip during a longer one disturbs no more and no less than the longer one."""
+    steady, counts = gate(INCREASE, steady_state=True), [series("c", range(61))]
+
+    nested = judge(steady, counts, disturbed=[(10.5, 40.5), (15.5, 20.5)])
+
+    assert nested == judge(steady, counts, disturbed=[(10.5, 40.5)])
 
 
 def test_a_drill_that_was_disturbed_throughout_is_inconclusive(
@@ -369,6 +437,17 @@ def test_rolling_values_have_gaps_where_nothing_can_be_said(
     assert points == tuple(
         zip(map(moment, range(0, 90, 10)), [None, 10.0, 10.0, 10.0, None, None, 10.0, 10.0, 10.0], strict=True)
     )
+
+
+def test_a_gap_longer_than_the_window_takes_nothing_from_the_others(
+    gate: MakeGate, series: MakeSeries, samples: MakeSamples
+) -> None:
+    """What one instance gained in a gap that fits no window belongs to none, and is not taken off either."""
+    gone = [series("c", [0.0] * 11, instance="a"), series("c", [100.0] * 11, first=50, instance="a")]
+    taken = samples([*gone, series("c", range(61), instance="b")])
+    points = rolling(gate(INCREASE, window_seconds=20), taken, disturbances=[], step_seconds=20)
+
+    assert [value for _, value in points] == [None, 20.0, 20.0, 20.0]
 
 
 def test_rolling_leaves_out_what_a_steady_gate_leaves_out(

@@ -238,7 +238,7 @@ def test_bucket_quantiles_of_many_windows_are_those_of_each() -> None:
 
 def test_a_bucket_bound_below_zero_is_the_value_of_its_bucket() -> None:
     """Where a first bucket starts is not known; its bound is what is known."""
-    found = bucket_quantile(0.5, np.array([-1.0, 3.0, np.inf]), np.array([[4.0, 4.0, 0.0]]))
+    found = bucket_quantile(0.5, np.array([-1.0, 3.0, np.inf]), np.array([[4.0, 1.0, 0.0]]))
 
     assert found.tolist() == [-1.0]
 

@@ -72,6 +72,15 @@ def test_a_bucket_that_was_partly_disturbed_is_scaled(gate: MakeGate, series: Ma
     assert found.observed == pytest.approx(2 * 10 / 6)
 
 
+def test_a_gain_from_before_the_window_is_not_in_its_first_bucket(
+    gate: MakeGate, series: MakeSeries, judge: Judge
+) -> None:
+    """A pair of scrapes that begins before the window may have gained before it."""
+    found = judge(gate(MISSING, TO_ZERO), [series("missing", [0.0] + [9.0] * 60)], rehearsal=59.5)
+
+    assert (found.verdict, found.worst) == (Verdict.PASS, 0.0)
+
+
 def test_a_rate_trends_per_second(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
     """The buckets of a rate are events by the second."""
     rate = gate({"kind": "rate", "of": {"metric": "missing"}}, {**TO_ZERO, "epsilon": 0.05})
@@ -118,6 +127,13 @@ def test_the_whole_window_must_be_covered(gate: MakeGate, series: MakeSeries, ju
 
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "is covered for 60 of 120 s (50%), required 90%" in found.reason
+
+
+def test_a_breach_that_was_half_watched_is_not_a_fail(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
+    """A last bucket above epsilon says nothing of a trend when most of its window was not seen."""
+    found = judge(gate(MISSING, TO_ZERO, window_seconds=120), [per_bucket(series, [0, 0, 0, 0, 0, 9])])
+
+    assert (found.verdict, found.worst) == (Verdict.INCONCLUSIVE, None)
 
 
 def test_only_gains_trend_to_zero(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
