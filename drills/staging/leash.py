@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 #: What the staging tells its own processes is not the command's business.
 _PRIVATE = ("STAGING_", "COVERAGE_")
@@ -24,15 +25,16 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command to its end, or to the end of the leash, and return its exit code."""
     scratch, *command = arguments
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
+    heard, mouth = os.pipe()
+    # Before there is anything to kill: a signal that came too early would leave it alive.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: _say(mouth))
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, env=environment) as child:  # noqa: S603 - the starter's own argv, no shell
-        signal.signal(signal.SIGTERM, lambda _number, _frame: kill_group(child.pid))
-        threading.Thread(target=_kill_at_end_of_input, args=(child.pid,), daemon=True).start()
-        # Not reaped yet, the child keeps its group's number from being given to somebody else.
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        for wait in (_until_end_of_input, partial(_until_end_of, child.pid)):
+            threading.Thread(target=_say_after, args=(mouth, wait), daemon=True).start()
+        os.read(heard, 1)
         kill_group(child.pid)
-        code = child.wait()
     shutil.rmtree(scratch, ignore_errors=True)
-    return code
+    return child.returncode
 
 
 def kill_group(group: int) -> None:
@@ -43,10 +45,23 @@ def kill_group(group: int) -> None:
         return
 
 
-def _kill_at_end_of_input(group: int) -> None:
+def _say_after(mouth: int, wait: Callable[[], None]) -> None:
+    wait()
+    _say(mouth)
+
+
+def _say(mouth: int) -> None:
+    os.write(mouth, b".")
+
+
+def _until_end_of_input() -> None:
     while os.read(0, 1024):
         pass
-    kill_group(group)
+
+
+def _until_end_of(pid: int) -> None:
+    # Not reaped yet, the process keeps its group's number from being given to somebody else.
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 if __name__ == "__main__":

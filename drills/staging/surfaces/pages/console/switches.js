@@ -35,7 +35,8 @@ export class SwitchCard {
     this.#known = view.value ?? this.#known;
     this.toggle.dataset.state = view.state;
     this.toggle.dataset.value = view.value ?? "";
-    this.toggle.disabled = view.state === "busy";
+    // Not `disabled`, which would take the focus away from whoever uses the keyboard.
+    this.toggle.setAttribute("aria-disabled", String(view.state === "busy"));
     this.toggle.setAttribute("aria-checked", String(this.#known === view.choices[0]));
     this.toggle.setAttribute("aria-busy", String(view.state === "busy"));
     const [words, tone] = STATES[view.state];
@@ -56,6 +57,7 @@ export class SwitchCard {
   }
 
   async #ask(value) {
+    if (this.#view.state === "busy") return;
     // Shown at once: a second click must not undo the first.
     this.show({ ...this.#view, state: "busy", value: null, pid: null, since: null, detail: null });
     await this.#flip(this.#view.id, value);
