@@ -33,10 +33,6 @@ class Trend:
         """How many buckets say something."""
         return int(np.count_nonzero(~np.isnan(self.values)))
 
-    def holds(self, objective: TrendToZero) -> bool:
-        """Say whether the last bucket is near zero and nothing rises."""
-        return bool(self.values[-1] <= objective.epsilon) and self.p_value >= objective.significance
-
 
 def trend(view: View, objective: TrendToZero, end: float) -> Trend:
     """Split the window that ends at ``end`` into buckets and test them for a rising trend."""

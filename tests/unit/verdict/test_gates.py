@@ -403,6 +403,14 @@ def test_duplicates_count_once_and_contradictions_not_at_all(gate: MakeGate, ser
     assert "1 readings could not be believed" in contradicted.reason
 
 
+def test_a_sample_without_a_time_is_no_sample(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
+    """What was read at no moment belongs to no window."""
+    whole = series("c", range(61))
+    timeless = whole.model_copy(update={"times": (*whole.times, math.nan), "values": (*whole.values, 9000.0)})
+
+    assert judge(gate(INCREASE), [timeless]) == judge(gate(INCREASE), [whole])
+
+
 def test_problems_of_the_source_are_told(
     gate: MakeGate, series: MakeSeries, samples: MakeSamples, judge: Judge
 ) -> None:
