@@ -55,6 +55,10 @@ WRAPPINGS: dict[str, Callable[[str], bytes]] = {
     ).encode(),
     "base64 in base64": lambda text: base64.b64encode(base64.b64encode(text.encode())),
     "base64 in lines": lambda text: base64.encodebytes(b"." * 40 + text.encode()),
+    "base64 behind a": lambda text: b"/" + base64.b64encode(text.encode()),
+    "base64 behind ab": lambda text: b"a/" + base64.b64encode(text.encode()),
+    "base64 behind abc": lambda text: b"/a/" + base64.b64encode(text.encode()),
+    "hex behind a digit": lambda text: b"0" + text.encode().hex().encode(),
     "hex in json in zip": lambda text: _zip("a.json", json.dumps({"h": text.encode().hex()})),
     "utf-16": lambda text: text.encode("utf-16"),
     "binary": lambda text: bytes(range(256)) + text.encode() + bytes(range(256)),
@@ -122,9 +126,11 @@ def test_a_folder_is_scanned_with_all_that_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / ".hidden").write_text(CANARY)
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "sub")
     (tmp_path / "clean.txt").write_text("nothing here")
 
     assert scan(tmp_path, Redactor(CANARY)) == (
+        Finding("elsewhere", "not a readable plain file"),
         Finding("link", "not a readable plain file"),
         Finding("sub/.hidden", "canary"),
     )
