@@ -16,7 +16,14 @@ from drills.errors import FrameInvalid
 SERIALIZER_VERSION = "2.0.0"
 #: The topic on which a socket keeps itself alive; it needs no join.
 PHOENIX_TOPIC = "phoenix"
-JOIN, LEAVE, CLOSE, ERROR, REPLY, HEARTBEAT = "phx_join", "phx_leave", "phx_close", "phx_error", "phx_reply", "heartbeat"
+JOIN, LEAVE, CLOSE, ERROR, REPLY, HEARTBEAT = (
+    "phx_join",
+    "phx_leave",
+    "phx_close",
+    "phx_error",
+    "phx_reply",
+    "heartbeat",
+)
 FRAME_FIELDS = 5
 
 

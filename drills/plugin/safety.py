@@ -48,8 +48,8 @@ def guarded_switchboard(
         SafetyNetLost: one of the layers did not come up.
         TargetUnreachable: the baseline cannot be read.
     """
-    refuse_unresolved(state, target)
     with Lease.take(state, target, LeaseOwner.here(drill_id), clock) as lease:
+        refuse_unresolved(state, target)
         path = state.journal(target, drill_id)
         if remote:
             remote.take()

@@ -17,7 +17,7 @@ def check_rows_agree(drill: Drill, page: SurfacePage, *, step: str | None = None
     The authority moves on while the page is read, so each worker is looked at until one reading of it agrees.
     """
     known = drill.environment.operator.authority()[WORKERS]
-    behind = {name: state for name, state in known.items() if not _caught_up(page, name, state)}
+    behind = dict(known)
     drill.browser.wait_until(lambda: not _still(page, behind), SETTLE_SECONDS)
     statuses = _equal_statuses(drill, page, set(known))
     caught_up = drill.check(
@@ -45,14 +45,10 @@ def check_rows_agree(drill: Drill, page: SurfacePage, *, step: str | None = None
 
 def _still(page: SurfacePage, behind: dict[str, EntityState]) -> bool:
     """Drop from ``behind`` what has caught up, and return whether anything is left."""
-    for name in [name for name, state in behind.items() if _caught_up(page, name, state)]:
+    shown = page.shown()
+    for name in [name for name, state in behind.items() if name in shown and shown[name].seq >= state.seq]:
         del behind[name]
     return bool(behind)
-
-
-def _caught_up(page: SurfacePage, name: str, state: EntityState) -> bool:
-    row = page.row(name)
-    return row is not None and row.seq >= state.seq
 
 
 def _equal_statuses(drill: Drill, page: SurfacePage, names: set[str]) -> int:
@@ -60,9 +56,9 @@ def _equal_statuses(drill: Drill, page: SurfacePage, names: set[str]) -> int:
     left = set(names)
 
     def look() -> bool:
-        known = drill.environment.operator.authority()[WORKERS]
+        known, shown = drill.environment.operator.authority()[WORKERS], page.shown()
         for name in list(left):
-            row = page.row(name)
+            row = shown.get(name)
             if row and row.seq == known[name].seq and row.status == (known[name].status or "").lower():
                 left.discard(name)
         return not left

@@ -11,7 +11,7 @@ PREFIX = "openagents_runtime_sync_parity"
 CYCLES = f"{PREFIX}_cycle_count"
 SAMPLED = f"{PREFIX}_cycle_sampled_sum"
 ENTITIES = f"{PREFIX}_entity_count"
-QUIET_SECONDS, BUDGET_SECONDS = 2.5, 8.0
+QUIET_SECONDS, BUDGET_SECONDS = 2.2, 8.0
 CYCLES_WANTED = 2
 
 
@@ -62,7 +62,7 @@ def _figures(drill: Drill) -> dict[str, float]:
 def _silence(drill: Drill) -> float | None:
     """Let the cycle under way end, then watch; return the cycle count at which the watch began."""
     metrics = drill.environment.metrics
-    drill.browser.pump(drill.environment.profile.metrics.interval_seconds * 2)
+    drill.browser.pump(drill.environment.profile.metrics.interval_seconds * 1.5)
     first = metrics.total(CYCLES)
     drill.browser.pump(QUIET_SECONDS)
     return first

@@ -44,7 +44,8 @@ def _start_on_khala(drill: Drill, surfaces: list[str]) -> None:
     if waiting:
         drill.switch_to(*waiting, new_lane=True, purpose="enable")
     for name in surfaces:
-        drill.surface(name).open()
+        if name in waiting or not drill.surface(name).is_open:
+            drill.surface(name).open()
     drill.browser.wait_until(lambda: all(drill.surface(name).rows() for name in surfaces), BUDGET_SECONDS)
 
 

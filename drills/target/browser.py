@@ -38,6 +38,15 @@ WATCH_ROWS = """
 }
 """
 
+#: Reads worker id, digits of the sequence number, and status of every row that has them.
+READ_ROWS = """
+({row, sequence, status}) => [...document.querySelectorAll(row)].flatMap((element) => {
+  const digits = /(\\d+)/.exec(element.querySelector(sequence)?.textContent ?? "");
+  const word = element.querySelector(status)?.textContent;
+  return digits && word !== undefined ? [[element.getAttribute("data-worker-id"), digits[1], word]] : [];
+})
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -82,19 +91,13 @@ class SurfacePage:
         self._unread.clear()
         self._page.goto(self.profile.url, wait_until="domcontentloaded")
 
-    def row(self, worker_id: str) -> Row | None:
-        """Return what the row of ``worker_id`` shows now, None when there is none."""
+    def shown(self) -> dict[str, Row]:
+        """Return what every row shows, all read in one moment."""
         selectors = self.profile.selectors
-        row = self.page.locator(selectors.row.format(worker_id=worker_id)).first
-        try:
-            if row.count() == 0:
-                return None
-            digits = "".join(filter(str.isdigit, row.locator(selectors.sequence).first.inner_text(timeout=1000)))
-            status = row.locator(selectors.status).first.inner_text(timeout=1000)
-        except PlaywrightError:
-            # The row is being drawn again; the caller looks again.
-            return None
-        return Row(int(digits), status.strip().lower()) if digits else None
+        found: list[list[str]] = self.page.evaluate(
+            READ_ROWS, {"row": selectors.any_row, "sequence": selectors.sequence, "status": selectors.status}
+        )
+        return {name: Row(int(seq), status.strip().lower()) for name, seq, status in found}
 
     def rows(self) -> int:
         """Return how many workers the surface shows."""
@@ -115,6 +118,11 @@ class SurfacePage:
         """Return a PNG of what is shown, with the profile's private places masked."""
         masks = [self.page.locator(selector) for selector in self.profile.selectors.mask]
         return small_png(self.page.screenshot(mask=masks, animations="disabled", scale="css"))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the surface was opened and has not been closed since."""
+        return self._page is not None and not self._page.is_closed()
 
     @property
     def page(self) -> Page:

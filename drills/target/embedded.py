@@ -25,8 +25,8 @@ from drills.staging.faults import FAULTS, resolve
 START_SECONDS = 30
 STOP_SECONDS = 10
 #: A rehearsal on a laptop need not wait for the five seconds of the real builds.
-LEGACY_POLL_SECONDS = 1.5
-CONVEX_POLL_SECONDS = 1.0
+LEGACY_POLL_SECONDS = 1.0
+CONVEX_POLL_SECONDS = 0.8
 
 
 class StagingReady(BaseModel):

@@ -85,9 +85,8 @@ class Khala(Section):
 
 
 class Selectors(Section):
-    """Where a page shows a worker. ``{worker_id}`` is put in for the worker that is looked for."""
+    """Where a page shows workers. A row names its worker in the attribute ``data-worker-id``."""
 
-    row: str = '[data-worker-id="{worker_id}"]'
     any_row: str = "[data-worker-id]"
     sequence: str = '[data-field="seq"]'
     status: str = '[data-field="status"]'
