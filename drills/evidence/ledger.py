@@ -107,10 +107,14 @@ def seal(seq: int, at: str, previous: str, fact: JsonValue) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class LedgerReading:
-    """What could be read of a ledger: the entries up to the first damage, and what that damage is."""
+    """What could be read of a ledger: the entries up to the first damage, and what that damage is.
+
+    ``is_torn`` says that the damage is no more than a last line that was not written to its end.
+    """
 
     entries: tuple[LedgerEntry, ...]
     damage: str | None = None
+    is_torn: bool = False
 
     @property
     def head(self) -> str:
@@ -142,8 +146,12 @@ def read_valid_prefix(path: Path) -> LedgerReading:
         for entry in _entries(content):
             entries.append(entry)  # noqa: PERF402 - those before the damage must survive the exception
     except LedgerDamaged as damage:
-        return LedgerReading(tuple(entries), f"{path}: {damage.message}")
+        return LedgerReading(tuple(entries), f"{path}: {damage.message}", isinstance(damage, _Torn))
     return LedgerReading(tuple(entries))
+
+
+class _Torn(LedgerDamaged):
+    """The last line does not end: the drill died while it was written."""
 
 
 def _content(path: Path) -> bytes:
@@ -163,7 +171,7 @@ def _entries(content: bytes) -> Iterator[LedgerEntry]:
         previous = entry.hash
         yield entry
     if rest:
-        raise LedgerDamaged(f"line {len(lines) + 1} is torn: it does not end")
+        raise _Torn(f"line {len(lines) + 1} is torn: it does not end")
 
 
 def _checked(line: bytes, number: int, previous: str) -> LedgerEntry:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from drills.canonical import digest_of_bytes
 from drills.errors import PublicationRefused, SecretFound
 from drills.evidence.durable import read_regular
-from drills.evidence.ledger import GENESIS, read_ledger
+from drills.evidence.ledger import GENESIS, read_ledger, read_valid_prefix
 from drills.evidence.manifest import MANIFEST, Manifest, describe, describe_all
 from drills.evidence.naming import alternatives, media_type_of, slug
 from drills.evidence.placing import finish_interrupted, is_free, place, refusing, report_of
@@ -60,11 +60,11 @@ def publish(publication: Publication, out: Path) -> Published:
     every byte has been scanned.
 
     Raises:
-        LedgerDamaged: the ledger's chain is not whole.
+        LedgerDamaged: the ledger's chain is not whole; a torn last line alone is left out.
         SecretFound: the scan found a secret; the message names the files, never the secret.
         PublicationRefused: a file has a wrong name, type or content, all together are too large, or the disk refused.
     """
-    entries = read_ledger(publication.ledger)
+    entries = _entries(publication.ledger)
     with refusing(out):
         out.mkdir(parents=True, exist_ok=True)
         out = out.resolve(strict=True)
@@ -78,10 +78,17 @@ def publish(publication: Publication, out: Path) -> Published:
     raise PublicationRefused(f"{out}: no name is left for {publication.slug!r} on {publication.date}")
 
 
+def _entries(ledger: Path) -> tuple[LedgerEntry, ...]:
+    """Return the entries of a ledger; a last line that a killed drill left torn says nothing and is left out."""
+    reading = read_valid_prefix(ledger)
+    return reading.entries if reading.is_torn else read_ledger(ledger)
+
+
 def _files(publication: Publication, entries: Sequence[LedgerEntry]) -> dict[str, bytes]:
     artefacts = _artefacts(publication.artefacts, entries)
     extra = {name: _redacted(publication.redactor, name, content) for name, content in publication.extra.items()}
-    own = {RECORD: publication.record, LEDGER: read_regular(publication.ledger)}
+    whole_lines, _, _ = read_regular(publication.ledger).rpartition(b"\n")
+    own = {RECORD: publication.record, LEDGER: whole_lines + b"\n" if whole_lines else b""}
     taken = [*own, *artefacts, *extra, MANIFEST]
     twice = sorted({name for name in taken if taken.count(name) > 1})
     if twice:
@@ -94,26 +101,21 @@ def _redacted(redactor: Redactor, name: str, content: bytes) -> bytes:
 
 
 def _artefacts(folder: Path, entries: Sequence[LedgerEntry]) -> dict[str, bytes]:
-    """Return the kept artefacts: exactly the files that the ledger speaks of, as it says they are."""
+    """Return the files that the ledger speaks of, as it says they are.
+
+    Any other file stays where it is: a drill that was killed may have written one without entering it.
+    """
     kept = {entry.fact.path: entry.fact.sha256 for entry in entries if isinstance(entry.fact, Artefact)}
-    found = {path.name: _plain_file(path) for path in sorted(folder.iterdir())} if folder.exists() else {}
-    problems = sorted(_deviations(kept, found))
-    if problems:
-        raise PublicationRefused(f"{folder}: not as the ledger says: {'; '.join(problems)}")
+    found = {name: _plain_file(folder / name) for name in kept}
+    altered = sorted(name for name in kept if digest_of_bytes(found[name]) != kept[name])
+    if altered:
+        raise PublicationRefused(f"{folder}: altered since the ledger spoke of it: {', '.join(altered)}")
     return found
-
-
-def _deviations(kept: Mapping[str, str], found: Mapping[str, bytes]) -> Iterator[str]:
-    yield from (f"{name} is missing" for name in kept.keys() - found.keys())
-    yield from (f"{name} was never kept" for name in found.keys() - kept.keys())
-    yield from (
-        f"{name} was altered" for name in kept.keys() & found.keys() if digest_of_bytes(found[name]) != kept[name]
-    )
 
 
 def _plain_file(path: Path) -> bytes:
     if path.is_symlink() or not path.is_file():
-        raise PublicationRefused(f"{path}: only plain files are published, no symlinks, folders or devices")
+        raise PublicationRefused(f"{path}: missing, or not a plain file: no symlinks, folders or devices are published")
     return read_regular(path)
 
 

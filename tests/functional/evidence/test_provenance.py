@@ -80,6 +80,26 @@ def test_the_commit_under_drill(git: Git, repo: Path) -> None:
     )
 
 
+def test_times_are_in_utc(git: Git, repo: Path) -> None:
+    """Whatever the committer's zone, the record speaks one."""
+    _commit(git, "One")
+
+    assert '"committed_at":"2026-02-20T09:00:00Z"' in gather(repo).model_dump_json()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_checkout_of_another_user_is_read(git: Git, repo: Path) -> None:
+    """In a CI container the checkout often belongs to somebody else, which git itself refuses to look at."""
+    sha = _commit(git, "One")
+    for path in (repo, *repo.rglob("*")):
+        os.chown(path, 65534, 65534)
+    refused = subprocess.run(["git", "status"], cwd=repo, env=ENVIRONMENT, check=False, capture_output=True)
+
+    assert refused.returncode != 0
+    assert getattr(gather(repo).commit, "sha", None) == sha
+    assert gather(repo).dirty is False
+
+
 def test_a_subfolder_belongs_to_its_repository(git: Git, repo: Path) -> None:
     """The drill may be started from anywhere in the tree."""
     sha = _commit(git, "One")

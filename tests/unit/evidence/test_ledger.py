@@ -167,6 +167,7 @@ def test_a_torn_tail_leaves_what_was_written_before(written: Path, data: st.Data
     assert reading.head == (reading.entries[-1].hash if whole_lines else GENESIS)
     torn = length > 0 and original[length - 1 : length] != b"\n"
     assert (reading.damage is not None) == torn
+    assert reading.is_torn == torn
     if torn:
         assert f"line {whole_lines + 1} is torn" in str(reading.damage)
 
