@@ -301,10 +301,10 @@ def test_what_comes_twice_or_late_changes_nothing(staging: Staging, open_surface
     seen: list[list[object]] = []
 
     def repeat_the_first(frame: list[object]) -> list[list[object]]:
-        if frame[3] == "sync:update_batch":
-            seen.append(frame)
-            return [frame, seen[0]]
-        return [frame]
+        if frame[3] != "sync:update_batch" or not frame[4]["updates"]:  # type: ignore[index]
+            return [frame]
+        seen.append(frame)
+        return [frame, seen[0]]
 
     tap.change = repeat_the_first
     screen = open_surface("web", "true", tap.install)
