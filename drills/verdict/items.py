@@ -128,7 +128,8 @@ def _value(value: Scalar) -> str:
 
 
 def _is_nan(value: Scalar) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    """Tell whether ``value`` is NaN; a ledger writes it as a word, which a scalar reads back as text."""
+    return value == "NaN" or (isinstance(value, float) and math.isnan(value))
 
 
 def _holds(observed: Scalar, relation: Relation, expected: Scalar) -> bool:

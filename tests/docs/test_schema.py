@@ -23,7 +23,9 @@ def test_the_published_schema_is_current() -> None:
     assert SCHEMA.read_text(encoding="utf-8") == current
 
 
-@pytest.mark.parametrize("path", sorted(SCHEMA.parent.glob("sync/status/*/drill.json")), ids=lambda path: path.parent.name)
+@pytest.mark.parametrize(
+    "path", sorted(SCHEMA.parent.glob("sync/status/*/drill.json")), ids=lambda path: path.parent.name
+)
 def test_published_records_can_be_read(path: Path) -> None:
     """Every report in the repository still has a record that this version understands."""
     record = DrillRecord.model_validate_json(path.read_bytes())

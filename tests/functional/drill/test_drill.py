@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET  # noqa: S405 - our own file
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -95,7 +95,7 @@ def test_a_job_on_github_gets_a_summary(outcome: Any) -> None:
 
 
 def test_a_failed_precondition_leaves_its_items_not_run(staging: Any, run_drill: Any, tmp_path: Path) -> None:
-    """Without dual publish nothing can be shown: the item says which precondition is missing, and nothing is flipped."""
+    """Without dual publish nothing can be shown: the item says what it lacked, and nothing is flipped."""
     staging.operator.put("/operator/switches/sink-path?wait=1", json={"value": "convex-only"}).raise_for_status()
     before = staging.values()
     try:

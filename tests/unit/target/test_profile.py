@@ -16,7 +16,19 @@ from drills.target.environment import target_facts
 from drills.target.ports import SecretReference
 from drills.target.profile import load_profile, parse_profile, read_secret
 
-NAMES = ("operator", "console", "khala_socket", "runtime", "metrics", "dashboard", "logs", "web", "mobile", "desktop", "convex")
+NAMES = (
+    "operator",
+    "console",
+    "khala_socket",
+    "runtime",
+    "metrics",
+    "dashboard",
+    "logs",
+    "web",
+    "mobile",
+    "desktop",
+    "convex",
+)
 
 
 @pytest.fixture
@@ -169,7 +181,7 @@ def test_secrets_are_read_from_where_the_profile_points(tmp_path: Path, monkeypa
         read_secret(SecretReference(file=tmp_path / "absent"))
 
 
-def test_a_staging_that_says_it_failed_is_an_error(tmp_path: Path) -> None:
+def test_a_staging_that_says_it_failed_is_an_error() -> None:
     """Its own words are passed on."""
     with pytest.raises(StagingFailed, match="no browser was found"):
         read_ready('{"ready": false, "error": "no browser was found"}')

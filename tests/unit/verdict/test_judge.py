@@ -104,6 +104,7 @@ def done(item: str, outcome: str = "passed", reason: str = "") -> ItemFinished:
         (None, Relation.EQUAL, None, Verdict.INCONCLUSIVE),
         (float("nan"), Relation.LESS, 2, Verdict.INCONCLUSIVE),
         (float("nan"), Relation.NOT_EQUAL, 2, Verdict.INCONCLUSIVE),
+        ("NaN", Relation.NOT_EQUAL, 2, Verdict.INCONCLUSIVE),
         (float("inf"), Relation.LESS, 2, Verdict.FAIL),
     ],
 )
@@ -140,7 +141,7 @@ def test_the_worst_counts_and_nothing_is_not_a_pass() -> None:
     ids=["absent", "begun", "no-check", "skipped", "broke-off", "pass", "fail", "lying", "worst", "unseen", "another"],
 )
 def test_an_item_is_the_worst_of_its_checks(facts: tuple[Fact, ...], verdict: Verdict, reason: str) -> None:
-    """pytest's word alone neither passes nor fails an item."""
+    """The word of pytest alone neither passes nor fails an item."""
     web = judge(ledger(*facts)).checklist[1]
     assert (web.id, web.verdict, web.reason) == ("web", verdict, reason)
 
