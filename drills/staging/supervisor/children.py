@@ -86,12 +86,17 @@ class Child:
         return self._process.pid if self._process else None
 
     @property
+    def running(self) -> bool:
+        """Whether there is a process at the address; without one a question would wait in the socket's queue."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
     def state(self) -> ProcessState:
         """How the child fares."""
-        if self.failure is not None or (self._process and self._process.returncode is not None):
-            return ProcessState.FAILED
-        if self._process is None:
+        if self.failure is None and self._process is None:
             return ProcessState.STOPPED
+        if self.failure is not None or not self.running:
+            return ProcessState.FAILED
         return ProcessState.READY if self._ready else ProcessState.STARTING
 
     async def start(self, environment: Mapping[str, str]) -> Health:
@@ -130,6 +135,8 @@ class Child:
 
     async def health(self) -> Health | None:
         """Ask the child how it is; None when it gives no answer that can be understood."""
+        if not self.running:
+            return None
         try:
             answer = await self._client.get(f"{self.url}/healthz", timeout=ANSWER_SECONDS)
             return Health.model_validate_json(answer.content)

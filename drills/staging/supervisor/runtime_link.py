@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from drills.errors import StagingFailed
 from drills.staging.settings import StagingConfig
+from drills.staging.supervisor.children import Child
 
 ANSWER_SECONDS = 10.0
 
@@ -58,10 +59,11 @@ class Forwarded:
 class RuntimeLink:
     """Speaks to the runtime of one staging."""
 
-    def __init__(self, config: StagingConfig, client: httpx2.AsyncClient) -> None:
+    def __init__(self, config: StagingConfig, process: Child, client: httpx2.AsyncClient) -> None:
         self._url = config.runtime_url
         self._operator = config.operator_token
         self._session = config.session_secret
+        self._process = process
         self._client = client
 
     async def forward(self, method: str, path: str, content: bytes = b"") -> Forwarded:
@@ -98,6 +100,8 @@ class RuntimeLink:
         return self._read(_Granted, await self._ask("POST", "/api/sync/token", self._session, content)).data.token
 
     async def _ask(self, method: str, path: str, secret: SecretStr, content: bytes) -> Forwarded:
+        if not self._process.running:
+            raise StagingFailed(f"the runtime does not answer {method} {path}: its process has ended")
         headers = {"authorization": f"Bearer {secret.get_secret_value()}", "content-type": "application/json"}
         try:
             answer = await self._client.request(

@@ -35,8 +35,8 @@ class Supervisor:
         self.started_at = clock.now()
         self._launch = launch
         self._client = httpx2.AsyncClient(trust_env=False)
-        self.runtime = RuntimeLink(self.config, self._client)
         self._backends = {name: self._child(name, f"drills.staging.{name}") for name in ("runtime", "convex")}
+        self.runtime = RuntimeLink(self.config, self._backends["runtime"], self._client)
         self._clients = {
             name: ClientSwitch(surface, self._child(name, "drills.staging.surfaces", name), str(launch.config_path))
             for name, surface in SURFACES.items()

@@ -45,4 +45,7 @@ def open_shell(surface: Surface, config: settings.StagingConfig) -> Shell | None
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2] or ("",))
+    try:
+        main(*sys.argv[1:2] or ("",))
+    except ConfigurationError as error:
+        sys.exit(str(error))
