@@ -15,11 +15,11 @@ import click
 import pytest
 
 import drills
-from drills.errors import DrillError, RunNotFound
-from drills.evidence.redaction import Redactor
-from drills.evidence.run_folder import RunFolder
+from drills.attestation import verify
+from drills.errors import DrillError
+from drills.plugin.aftermath import find_run, publish_again, unpublished
 from drills.plugin.doctor import examine
-from drills.plugin.publishing import exit_code, judge_run, publish_run, write_index
+from drills.plugin.publishing import exit_code, write_index
 from drills.restore import recover
 from drills.restore.state import StateFolder
 from drills.target.embedded import CAUGHT_BY, ForegroundStaging, StagingReady, fault_names
@@ -130,6 +130,9 @@ def restore(force_unlock: str | None, *, only_list: bool, as_json: bool) -> None
         return
     done = recover.restore(state)
     _say_restored(done, as_json=as_json)
+    for folder in unpublished(state):
+        record, published = publish_again(folder, state)
+        click.echo(f"published what drill {record.drill_id} had seen: {published.report}", err=True)
     recover.demand_restored(one.restored for one in done)
 
 
@@ -139,13 +142,21 @@ def restore(force_unlock: str | None, *, only_list: bool, as_json: bool) -> None
 @explained
 def report(run_id: str, out: Path) -> None:
     """Judge a run of this machine again from its ledger, and publish its report."""
-    folder = RunFolder(StateFolder.default().runs / run_id)
-    if not folder.ledger.is_file():
-        raise RunNotFound(f"there is no run {run_id}", remedy=f"ls {folder.root.parent}")
-    record = judge_run(folder)
-    published = publish_run(folder, record, Redactor(), out, {})
+    state = StateFolder.default()
+    record, published = publish_again(find_run(state, run_id), state, out)
     click.echo(f"{record.verdict}: {published.report}")
     sys.exit(exit_code(record))
+
+
+@main.command("verify")
+@click.argument("place", metavar="REPORT.md|FOLDER", type=click.Path(path_type=Path))
+@explained
+def verify_command(place: Path) -> None:
+    """Check a published drill offline: digests, ledger chain, and every verdict computed again."""
+    verified = verify(place)
+    click.echo(f"{verified.files} files unchanged, {verified.entries} ledger entries in their chain")
+    click.echo(f"every verdict follows from the ledger: {verified.record.verdict}, {verified.record.decision.value}")
+    click.echo("unsigned: this shows that the evidence is consistent, not who published it")
 
 
 @main.command()

@@ -49,11 +49,27 @@ class Ledger:
         """Start a ledger in a new file that only its owner can read.
 
         Raises:
-            FileExistsError: ``path`` exists; a ledger is never continued or overwritten.
+            FileExistsError: ``path`` exists; a ledger is never overwritten.
         """
         descriptor = os.open(path, CREATE | os.O_APPEND, PRIVATE_FILE)
         flush_folder(path.parent)
         return cls(descriptor, path, clock, redactor)
+
+    @classmethod
+    def resume(cls, path: Path, clock: Clock, redactor: Redactor) -> Self:
+        """Go on with the ledger of a drill that is gone; a last line that it left torn is cut off.
+
+        Raises:
+            LedgerDamaged: anything else is wrong with it.
+        """
+        reading = read_valid_prefix(path)
+        if reading.damage and not reading.is_torn:
+            raise LedgerDamaged(reading.damage, remedy="do not trust this evidence")
+        if reading.is_torn:
+            os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
+        ledger = cls(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW), path, clock, redactor)
+        ledger._entries, ledger.head = len(reading.entries), reading.head
+        return ledger
 
     def append(self, fact: Fact) -> LedgerEntry:
         """Write ``fact``, without secrets, and return the entry as it can be read back from the disk.

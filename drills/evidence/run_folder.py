@@ -45,6 +45,11 @@ class RunFolder:
         return self.root / "ledger.jsonl"
 
     @property
+    def destination(self) -> Path:
+        """The file that names the folder in which this drill is to be published."""
+        return self.root / "destination.txt"
+
+    @property
     def artefacts(self) -> Path:
         """The folder of redacted artefacts, all of which are published."""
         return self.root / "artefacts"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,6 +19,8 @@ from drills.verdict.judge import judge
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 10, Verdict.NOT_RUN: 10}
 NOT_RESTORED, INTERRUPTED = 11, 130
 INDEX = "README.md"
+#: What pytest writes about a run; a drill that was killed has neither.
+JUNIT, PAGE = "junit.xml", "pytest.html"
 
 
 def judge_run(folder: RunFolder) -> DrillRecord:
@@ -30,10 +32,8 @@ def judge_run(folder: RunFolder) -> DrillRecord:
     return judge(read_valid_prefix(folder.ledger).entries)
 
 
-def publish_run(
-    folder: RunFolder, record: DrillRecord, redactor: Redactor, out: Path, extra: Mapping[str, bytes]
-) -> Published:
-    """Publish the record of a run with its report and artefacts, and bring the index up to date.
+def publish_run(folder: RunFolder, record: DrillRecord, redactor: Redactor, out: Path) -> Published:
+    """Publish the record of a run with its report, artefacts and pytest's reports, and bring the index up to date.
 
     Raises:
         EvidenceError: it cannot be published; the run folder keeps everything.
@@ -49,7 +49,7 @@ def publish_run(
             artefacts=folder.artefacts,
             ledger=folder.ledger,
             redactor=redactor,
-            extra=extra,
+            extra=_pytest_reports(folder),
         ),
         out,
     )
@@ -85,6 +85,11 @@ def exit_code(record: DrillRecord) -> int:
     if record.outcome == "interrupted":
         return INTERRUPTED
     return EXIT_CODES[record.verdict]
+
+
+def _pytest_reports(folder: RunFolder) -> dict[str, bytes]:
+    paths = (folder.quarantine / name for name in (JUNIT, PAGE))
+    return {path.name: path.read_bytes() for path in paths if path.is_file()}
 
 
 def _not_restored(record: DrillRecord) -> bool:

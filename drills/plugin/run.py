@@ -14,6 +14,7 @@ from drills.errors import DrillError
 from drills.plugin.completeness import mismatches
 from drills.plugin.drill import Drill
 from drills.plugin.options import DrillOptions
+from drills.plugin.safety import signals_held
 from drills.plugin.session import DrillSession
 from drills.target.browser import Browser, Playwright
 from drills.target.chromium import launch_arguments, provide
@@ -81,7 +82,8 @@ def drill(request: pytest.FixtureRequest, playwright: Playwright) -> Iterator[Dr
     except DrillError as error:
         pytest.exit(str(error), returncode=error.exit_code)
     finally:
-        session.end()
+        with signals_held():
+            session.end()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -29,7 +29,7 @@ from drills.plugin.drill import Drill
 from drills.plugin.effect import observe_effect
 from drills.plugin.options import EMBEDDED, DrillOptions
 from drills.plugin.progress import Progress
-from drills.plugin.publishing import exit_code, judge_run, publish_run
+from drills.plugin.publishing import JUNIT, PAGE, exit_code, judge_run, publish_run
 from drills.plugin.safety import guarded_switchboard
 from drills.restore.state import StateFolder
 from drills.runbook.load import load_runbook
@@ -60,6 +60,7 @@ class DrillSession:
         self.redactor = Redactor()
         self.drill_id = f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         self.folder = RunFolder.create(self.state.root, self.drill_id)
+        self.folder.destination.write_text(str(options.out.absolute()), encoding="utf-8")
         self.ledger = Ledger.create(self.folder.ledger, clock, self.redactor)
         self.store = ArtefactStore(self.folder.artefacts, self.redactor, self.ledger)
         self.drill: Drill | None = None
@@ -70,12 +71,12 @@ class DrillSession:
     @property
     def junit(self) -> Path:
         """Where pytest writes its JUnit XML."""
-        return self.folder.quarantine / "junit.xml"
+        return self.folder.quarantine / JUNIT
 
     @property
     def page(self) -> Path:
         """Where pytest-html writes its page."""
-        return self.folder.quarantine / "pytest.html"
+        return self.folder.quarantine / PAGE
 
     def start_target(self) -> None:
         """Start the embedded staging, unless a real environment is drilled."""
@@ -176,8 +177,7 @@ class DrillSession:
         """
         self.ledger.close()
         record = judge_run(self.folder)
-        extra = {path.name: path.read_bytes() for path in (self.junit, self.page) if path.exists()}
-        published = publish_run(self.folder, record, self.redactor, self.options.out, extra)
+        published = publish_run(self.folder, record, self.redactor, self.options.out)
         self.progress.conclude(record, str(published.report))
         return exit_code(record)
 

@@ -14,7 +14,7 @@ from drills.staging.documents import Document
 from drills.staging.faults import KHALA_CORRUPT, KHALA_DROP, KHALA_LAG
 from drills.staging.live_settings import ActiveFaults, LiveSettings
 from drills.staging.metrics import Metrics
-from drills.staging.sinks import ConvexSink, KhalaSink, Written
+from drills.staging.sinks import ConvexSink, KhalaSink, Outcome, Written
 from drills.staging.stream import StreamReader
 
 #: At most so many documents share a transaction.
@@ -78,6 +78,11 @@ class ConvexRoute:
         for written in await asyncio.to_thread(self._sink.write, documents):
             self._count(written)
 
+    def _lose(self, documents: Sequence[Document]) -> None:
+        """Count ``documents`` as written and write none of them: the runtime itself believes that all is well."""
+        for document in documents:
+            self._metrics.projection_writes.labels(document.projection.name, Outcome.WRITTEN.value).inc()
+
     def _count(self, written: Written) -> None:
         labels = written.document.projection.name, written.outcome.value
         self._metrics.convex_writes.labels(*labels).inc()
@@ -105,7 +110,10 @@ class KhalaRoute:
 
     async def publish(self, documents: Sequence[Document]) -> None:
         """Write ``documents`` to the Khala sink and wake the readers of the stream."""
-        if self._settings.values.sink_path != "dual" or KHALA_DROP in self._faults:
+        if self._settings.values.sink_path != "dual":
+            return
+        if KHALA_DROP in self._faults:
+            self._lose(documents)
             return
         if KHALA_CORRUPT in self._faults:
             documents = [_corrupted(document) for document in documents]
@@ -113,6 +121,11 @@ class KhalaRoute:
         self._reader.extend(written.row for written in outcomes if written.row)
         for written in outcomes:
             self._count(written)
+
+    def _lose(self, documents: Sequence[Document]) -> None:
+        """Count ``documents`` as written and write none of them: the runtime itself believes that all is well."""
+        for document in documents:
+            self._metrics.projection_writes.labels(document.projection.name, Outcome.WRITTEN.value).inc()
 
     def _count(self, written: Written) -> None:
         self._metrics.projection_writes.labels(written.document.projection.name, written.outcome.value).inc()

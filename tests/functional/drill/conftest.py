@@ -109,3 +109,11 @@ def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
         with httpx2.Client(base_url=ready["urls"]["console"], headers=token, trust_env=False, timeout=30) as operator:
             yield Staging(profile, operator, folder / "state")
         process.terminate()
+
+
+@pytest.fixture(scope="session")
+def outcome(run_drill: RunDrill, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """A whole drill on an embedded staging that it starts itself."""
+    folder = tmp_path_factory.mktemp("drill")
+    summary = {"GITHUB_STEP_SUMMARY": str(folder / "summary.md"), "NO_COLOR": "1"}
+    return run_drill(out=folder / "status", state=folder / "state", environment=summary)

@@ -7,19 +7,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import pytest
-
 from drills.evidence.ledger import read_ledger
 from drills.evidence.records import Lane, LaneProved, Verdict
 from drills.verdict.judge import judge
-
-
-@pytest.fixture(scope="module")
-def outcome(run_drill: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A whole drill on an embedded staging that it starts itself."""
-    folder = tmp_path_factory.mktemp("drill")
-    summary = {"GITHUB_STEP_SUMMARY": str(folder / "summary.md"), "NO_COLOR": "1"}
-    return run_drill(out=folder / "status", state=folder / "state", environment=summary)
 
 
 def test_the_drill_passes(outcome: Any) -> None:

@@ -1,0 +1,145 @@
+"""Whatever ends a drill before its time: switches go back, and what it saw is published."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drills.attestation import verify
+from drills.evidence.ledger import read_valid_prefix
+from drills.evidence.records import DrillRecord, ItemStarted, LedgerEntry, SwitchFlipped, Verdict
+
+DRILL = (sys.executable, "-m", "drills")
+PATIENCE_SECONDS = 60
+KILLED_BY_WATCHDOG_SECONDS = 20
+
+
+class Running:
+    """A drill that is under way in a process group of its own."""
+
+    def __init__(self, process: subprocess.Popen[str], state: Path, out: Path) -> None:
+        self.process = process
+        self.state = state
+        self.out = out
+
+    @property
+    def run_id(self) -> str:
+        """The name of its run folder."""
+        (folder,) = (self.state / "khala-drills" / "runs").iterdir()
+        return folder.name
+
+    def entries(self) -> tuple[LedgerEntry, ...]:
+        """What its ledger holds by now."""
+        ledgers = list((self.state / "khala-drills" / "runs").glob("*/ledger.jsonl"))
+        return read_valid_prefix(ledgers[0]).entries if ledgers else ()
+
+    def has_flipped(self, switch: str) -> bool:
+        """Whether it has flipped a switch."""
+        return any(isinstance(entry.fact, SwitchFlipped) and entry.fact.switch == switch for entry in self.entries())
+
+    def record(self) -> DrillRecord:
+        """The one record that was published."""
+        (path,) = self.out.glob("*/drill.json")
+        return DrillRecord.model_validate_json(path.read_bytes())
+
+
+def wait(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until ``condition`` is true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)  # between two looks at another process
+
+
+def command(*words: str, state: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours to its end."""
+    environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+    return subprocess.run([*DRILL, *words], capture_output=True, text=True, env=environment, timeout=120, check=False)
+
+
+@contextmanager
+def running(staging: Any, tmp_path: Path, *words: str) -> Iterator[Running]:
+    """Start a drill on the staging; whatever is left of it is killed in the end."""
+    state, out = tmp_path / "state", tmp_path / "out"
+    line = [*DRILL, "run", "--target", str(staging.profile), "--out", str(out), *words]
+    environment = {**os.environ, "XDG_STATE_HOME": str(state)}
+    with subprocess.Popen(
+        line, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, start_new_session=True
+    ) as process:
+        try:
+            yield Running(process, state, out)
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["process", "group"])
+def test_a_killed_drill_leaves_nothing_flipped_and_is_published_later(
+    staging: Any,
+    tmp_path: Path,
+    group: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """The watchdog puts the switches back; `drill report` publishes what the ledger holds, and says who did it."""
+    before = staging.values()
+    with running(staging, tmp_path, "-k", "web") as drill:
+        wait(lambda: drill.has_flipped("web"))
+        (os.killpg if group else os.kill)(drill.process.pid, signal.SIGKILL)
+        drill.process.wait()
+        wait(lambda: staging.values() == before, KILLED_BY_WATCHDOG_SECONDS)
+        wait(lambda: not json.loads(command("restore", "--list", "--json", state=drill.state).stdout)["unresolved"])
+        done = command("report", drill.run_id, "--out", str(drill.out), state=drill.state)
+        record = drill.record()
+    assert done.returncode == 130, done.stdout + done.stderr
+    assert (record.outcome, record.verdict) == ("interrupted", Verdict.INCONCLUSIVE)
+    assert record.restored is not None
+    assert {switch.by for switch in record.restored.switches if switch.switch == "web"} == {"watchdog"}
+    (folder,) = (path for path in drill.out.iterdir() if path.is_dir())
+    verify(folder)
+
+
+def test_restore_publishes_what_a_killed_drill_had_seen(staging: Any, tmp_path: Path) -> None:
+    """It goes to where the drill itself would have published, once."""
+    with running(staging, tmp_path, "-k", "web") as drill:
+        wait(lambda: any(isinstance(entry.fact, ItemStarted) for entry in drill.entries()))
+        drill.process.kill()
+        drill.process.wait()
+        assert "published what drill" in command("restore", state=drill.state).stderr
+        assert drill.record().outcome == "interrupted"
+        assert "published" not in command("restore", state=drill.state).stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_ends_a_drill_in_order(staging: Any, tmp_path: Path, number: signal.Signals) -> None:
+    """Switches are back when the process is gone, the report is published, and items that were not run say so."""
+    before = staging.values()
+    with running(staging, tmp_path, "-k", "web or rollback") as drill:
+        wait(lambda: drill.has_flipped("web"))
+        os.kill(drill.process.pid, number)
+        assert drill.process.wait(PATIENCE_SECONDS) == 130
+        assert staging.values() == before
+        record = drill.record()
+    assert (record.outcome, record.outcome_reason) == ("interrupted", number.name)
+    assert {item.id: item.verdict for item in record.checklist}["rollback"] is Verdict.NOT_RUN
+    assert record.restored is not None
+    assert all(switch.restored for switch in record.restored.switches)
+
+
+def test_a_second_drill_is_told_who_holds_the_target(staging: Any, run_drill: Any, tmp_path: Path) -> None:
+    """Exit code 2, the holder's drill and process, and the command to take over; the first drill goes on."""
+    with running(staging, tmp_path, "-k", "web") as drill:
+        wait(lambda: drill.has_flipped("web"))
+        second = run_drill("--target", str(staging.profile), out=tmp_path / "second", state=drill.state)
+        assert second.code == 2, second.output
+        assert f"pid {drill.process.pid}" in second.output
+        assert "drill restore --force-unlock" in second.output
+        output, _ = drill.process.communicate(timeout=PATIENCE_SECONDS)
+    assert "PASS         §5.2" in output
