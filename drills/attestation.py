@@ -12,10 +12,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from drills.canonical import digest_of_bytes
 from drills.errors import IntegrityBroken, LedgerDamaged, RunNotFound
 from drills.evidence.ledger import read_ledger
-from drills.evidence.manifest import MANIFEST, Manifest, PublishedFile
+from drills.evidence.manifest import MANIFEST, Manifest, PublishedFile, describe
 from drills.evidence.publication import LEDGER, RECORD
 from drills.evidence.records import DrillRecord, LedgerEntry
 from drills.report.render import render_report
@@ -69,9 +68,13 @@ def _broken(folder: Path, deviations: list[str]) -> IntegrityBroken:
 
 def _manifest(folder: Path) -> Manifest:
     try:
-        return Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        content = (folder / MANIFEST).read_bytes()
+        manifest = Manifest.model_validate_json(content)
     except (OSError, ValidationError):
         raise _broken(folder, [f"{MANIFEST} is missing or is not a manifest"]) from None
+    if manifest.encode() != content:
+        raise _broken(folder, [f"{MANIFEST} is not written as it is when it is published"])
+    return manifest
 
 
 def _ledger(folder: Path) -> tuple[LedgerEntry, ...]:
@@ -102,11 +105,15 @@ def _file_deviations(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 def _deviation(path: Path, file: PublishedFile) -> Iterator[str]:
     if path.is_symlink() or not path.is_file():
-        yield f"{path.name} is missing"
+        yield f"{path.name} is missing, which {MANIFEST} names"
         return
-    content = path.read_bytes()
-    if (len(content), digest_of_bytes(content)) != (file.size, file.sha256):
-        yield f"{path.name} was altered: {len(content)} bytes, {digest_of_bytes(content)}, published as {file.sha256}"
+    found = describe(path.name, path.read_bytes())
+    if found != file:
+        yield f"{path.name} was altered: it is {_facts(found)}, {MANIFEST} says {_facts(file)}"
+
+
+def _facts(file: PublishedFile) -> str:
+    return f"{file.path}, {file.media_type}, {file.size} bytes, {file.sha256}"
 
 
 def _chain_deviations(manifest: Manifest, entries: tuple[LedgerEntry, ...], record: DrillRecord) -> Iterator[str]:

@@ -58,7 +58,9 @@ class Progress:
         for rollback in record.rollback:
             self._line(rollback.verdict, f"§4 rollback of {rollback.subject}: {rollback.reason}")
         self._console.print()
-        self._line(record.verdict, f"decision {record.decision.value} for {record.decision.stage}")
+        self._line(record.verdict, record.title)
+        reasons = "; ".join(record.decision.reasons)
+        self.say(f"{record.decision.value:{WIDTH}} {record.decision.stage}: {reasons}")
         if record.verdict is not Verdict.PASS:
             for reason in record.reasons:
                 self._console.print(f"  {escape(reason)}", highlight=False, soft_wrap=True)

@@ -24,6 +24,8 @@ from drills.verdict.facts import Facts
 
 #: Worst first: the verdict of a whole is the first of these that any part has.
 WORST_FIRST = (Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.NOT_RUN, Verdict.PASS)
+#: Observed, one way or the other.
+DECIDED = {Verdict.PASS, Verdict.FAIL}
 ORDERINGS: dict[Relation, Callable[[float, float], bool]] = {
     Relation.LESS: lt,
     Relation.AT_MOST: le,
@@ -70,24 +72,31 @@ def judge_item(entry: Entry, facts: Facts) -> JudgedItem:
 
 
 def judge_required(entry: RequiredArtefact, facts: Facts, checklist: Sequence[JudgedItem]) -> JudgedArtefact:
-    """Return whether enough pieces of every kind that the runbook requires are there."""
+    """Return whether enough pieces of every kind that the runbook requires are there.
+
+    What is missing is a failure once every item was decided; before that it was just not made.
+    """
     pieces = {kind: _pieces(kind, facts, checklist) for kind in entry.kinds}
     short = [f"{len(found)} of {entry.minimum} {kind}" for kind, found in pieces.items() if len(found) < entry.minimum]
     return JudgedArtefact(
         id=entry.id,
         title=entry.title,
         source=entry.source,
-        verdict=Verdict.FAIL if short else Verdict.PASS,
+        verdict=_missing(checklist) if short else Verdict.PASS,
         reason=f"found {', '.join(short)}" if short else "complete",
         artefacts=tuple(piece for found in pieces.values() for piece in found),
     )
+
+
+def _missing(checklist: Sequence[JudgedItem]) -> Verdict:
+    return Verdict.FAIL if all(item.verdict in DECIDED for item in checklist) else Verdict.NOT_RUN
 
 
 def _pieces(kind: str, facts: Facts, checklist: Sequence[JudgedItem]) -> tuple[str, ...]:
     if kind == REPORT:
         return (facts.started.drill_id,)
     if kind == ITEM_VERDICT:
-        judged = tuple(item.id for item in checklist if item.verdict in {Verdict.PASS, Verdict.FAIL})
+        judged = tuple(item.id for item in checklist if item.verdict in DECIDED)
         return judged if len(judged) == len(checklist) else ()
     return tuple(artefact.id for artefact in facts.of(Artefact) if artefact.category == kind)
 

@@ -215,9 +215,18 @@ def test_required_artefacts_are_counted_by_kind() -> None:
     record = judge(ledger(artefact("state-before"), artefact("mismatch-rate-snapshot")))
     found = {required.id: required for required in record.required_artefacts}
     assert found["rollback-evidence"].reason == "found 0 of 1 state-after"
-    assert found["metric-snapshots"].verdict is Verdict.FAIL
+    assert found["metric-snapshots"].verdict is Verdict.NOT_RUN
     assert found["report"].verdict is Verdict.PASS
-    assert found["verdicts"].verdict is Verdict.FAIL
+    assert found["verdicts"].verdict is Verdict.NOT_RUN
+
+
+def test_an_artefact_that_is_missing_from_a_whole_drill_is_a_failure() -> None:
+    """As long as items were not run it was not made; afterwards there is no excuse."""
+    facts: list[Fact] = []
+    for item in RUNBOOK.checklist:
+        facts += [check(item.id, 1), done(item.id)]
+    found = {required.id: required.verdict for required in judge(ledger(*facts)).required_artefacts}
+    assert found["metric-snapshots"] is Verdict.FAIL
 
 
 def test_explicit_verdicts_need_every_item_to_be_decided() -> None:
