@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from drills.evidence.durable import PRIVATE_FOLDER
 from drills.evidence.naming import alternatives, slug
-
-
-def state_home(environ: Mapping[str, str]) -> Path:
-    """Return ``$XDG_STATE_HOME/khala-drills``; without that variable, the place the XDG specification names."""
-    home = environ.get("XDG_STATE_HOME", "")
-    state = Path(home) if Path(home).is_absolute() else Path.home() / ".local" / "state"
-    return state / "khala-drills"
 
 
 @dataclass(frozen=True, slots=True)

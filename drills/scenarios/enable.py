@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from drills.evidence.records import Lane
+from drills.evidence.records import Lane, Relation
 from drills.plugin.drill import Drill
 from drills.scenarios.agreement import check_rows_agree
 from drills.scenarios.lanes import prove
@@ -17,8 +17,24 @@ def enable_surface(drill: Drill, surface: str) -> None:
     drill.browser.wait_until(lambda: page.rows() > 0, 5)
     drill.observe("before", "Before", {"flag": drill.value(surface), "rows": page.rows()}, surface)
     drill.picture(page, "before", f"{page.profile.title} before its flag is on")
+    others = _other_flags(drill, surface)
     drill.switch_to(surface, new_lane=True, purpose="enable")
+    drill.check(
+        "independent",
+        f"{page.profile.title}: other client flags that changed with this one",
+        len(dict(_other_flags(drill, surface).items() ^ others.items())),
+        Relation.EQUAL,
+        0,
+        unit="flags",
+        surface=surface,
+    )
     prove(drill, [surface], Lane.KHALA, events=EVENTS)
     check_rows_agree(drill, page)
     drill.observe("after", "After", {"flag": drill.value(surface), "rows": page.rows()}, surface)
     drill.picture(page, "after", f"{page.profile.title} on Khala")
+
+
+def _other_flags(drill: Drill, surface: str) -> dict[str, str | None]:
+    """Return the client flags of every other surface, as the target reads them back."""
+    flags = {switch.id for switch in drill.runbook.switches if switch.surface not in {None, surface}}
+    return {state.id: state.value for state in drill.environment.operator.switches() if state.id in flags}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,10 @@ from markdown_it import MarkdownIt
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from drills.runbook.load import load_runbook
+
+#: Before it stands the verdict of a line that a drill prints.
+VERDICT_WIDTH = 13
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")])
 
@@ -42,11 +47,22 @@ def test_examples_do_what_they_show(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name)
 def test_every_block_of_code_is_of_a_kind_that_is_checked(document: Path) -> None:
-    """Blocks are Python examples with prompts, or commands: no other kind would be checked by anything."""
+    """Blocks are Python examples with prompts, commands, or what a drill prints: nothing checks any other kind."""
     blocks = [token for token in MarkdownIt().parse(document.read_text()) if token.type in {"fence", "code_block"}]
 
-    assert [block.info for block in blocks if block.info not in {"python", "console"}] == []
+    assert [block.info for block in blocks if block.info not in {"python", "console", "text"}] == []
     assert [block.content for block in blocks if block.info == "python" and not block.content.startswith(">>> ")] == []
+
+
+def test_what_a_drill_prints_is_what_the_runbook_says() -> None:
+    """Each line of the README's excerpt with a section is that section's entry, in the runbook's words."""
+    titles = {f"{entry.source} {entry.title}" for _, entry in load_runbook().entries()}
+    blocks = [token for token in MarkdownIt().parse((ROOT / "README.md").read_text()) if token.info == "text"]
+    lines = [line[VERDICT_WIDTH:] for block in blocks for line in block.content.splitlines() if " §" in line]
+    shown = [re.sub(r" \(\d+\.\d s\)$", "", line).removesuffix(", …") for line in lines if "rollback of" not in line]
+
+    assert len(shown) >= 6
+    assert [line for line in shown if not any(title.startswith(line) for title in titles)] == []
 
 
 def test_an_example_that_shows_something_else_is_found(tmp_path: Path) -> None:

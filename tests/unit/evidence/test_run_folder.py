@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from drills.evidence.run_folder import RunFolder, state_home
-
-
-def test_state_is_kept_where_the_desktop_specification_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """``XDG_STATE_HOME`` counts when it is absolute; otherwise the home folder's own place."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-
-    assert state_home({"XDG_STATE_HOME": "/var/state"}) == Path("/var/state/khala-drills")
-    assert state_home({"XDG_STATE_HOME": "relative"}) == tmp_path / ".local/state/khala-drills"
-    assert state_home({}) == tmp_path / ".local/state/khala-drills"
+from drills.evidence.run_folder import RunFolder
 
 
 def test_each_run_has_a_private_folder_of_its_own(tmp_path: Path) -> None:
