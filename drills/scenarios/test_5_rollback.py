@@ -13,6 +13,7 @@ from drills.verdict.rollback import RECOVERY, ROLLBACK
 
 SINK = "sink-path"
 MISMATCHES = "openagents_runtime_sync_parity_cycle_mismatches_sum"
+CYCLES = "openagents_runtime_sync_parity_cycle_count"
 SILENCE_SECONDS, BUDGET_SECONDS = 1.5, 12.0
 
 
@@ -106,10 +107,7 @@ def _check_stopped(drill: Drill, surfaces: list[str], mismatches_before: float) 
 def _check_caught_up(drill: Drill, surfaces: list[str]) -> None:
     parity = drill.environment.operator.parity
     equal = drill.browser.wait_until(lambda: not _behind(parity()), BUDGET_SECONDS)
-    metrics = drill.environment.metrics
-    settled = metrics.total(MISMATCHES)
-    drill.browser.pump(SILENCE_SECONDS)
-    grown = None if settled is None else (metrics.total(MISMATCHES) or 0.0) - settled
+    grown = _mismatches_of_a_later_cycle(drill)
     left = len(_behind(parity()))
     held = [
         drill.holds(
@@ -130,6 +128,20 @@ def _check_caught_up(drill: Drill, surfaces: list[str]) -> None:
     )
     if all(held):
         drill.runtime_seen(SINK, recovered=True, observation=observation)
+
+
+def _mismatches_of_a_later_cycle(drill: Drill) -> float | None:
+    """Return what an audit counted that began after now; None when there was none in time.
+
+    The cycle under way may still have looked at the documents as they were, so that the one after it is the first.
+    """
+    metrics = drill.environment.metrics
+    metrics.scrape()
+    begun = metrics.total(CYCLES) or 0.0
+    drill.browser.wait_until(lambda: (metrics.total(CYCLES) or 0.0) >= begun + 2, BUDGET_SECONDS)
+    settled, counted = metrics.total(MISMATCHES), metrics.total(CYCLES) or 0.0
+    later = drill.browser.wait_until(lambda: (metrics.total(CYCLES) or 0.0) > counted, BUDGET_SECONDS)
+    return (metrics.total(MISMATCHES) or 0.0) - settled if later and settled is not None else None
 
 
 def _legacy_has(drill: Drill, doc_key: str, seq: int) -> bool:
