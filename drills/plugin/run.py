@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Generator, Iterator
-from types import FrameType
 
 import pytest
 from rich.console import Console
@@ -14,14 +12,12 @@ from drills.errors import DrillError
 from drills.plugin.completeness import mismatches
 from drills.plugin.drill import Drill
 from drills.plugin.options import DrillOptions
-from drills.plugin.safety import signals_held
+from drills.plugin.publishing import INTERRUPTED
 from drills.plugin.session import DrillSession
 from drills.target.browser import Browser, Playwright
 from drills.target.chromium import launch_arguments, provide
 
 SESSION = pytest.StashKey[DrillSession]()
-#: Signals that end a drill in order, as Ctrl-C does.
-ORDERLY = (signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -32,7 +28,6 @@ def pytest_configure(config: pytest.Config) -> None:
     except DrillError as error:
         pytest.exit(str(error), returncode=error.exit_code)
     config.stash[SESSION] = session
-    config.pluginmanager.register(InterruptListener(session))
     # pytest-playwright empties its output folder and both reports are raw: they belong in the private run folder.
     config.option.output = str(session.folder.quarantine / "playwright")
     config.option.xmlpath = config.option.xmlpath or str(session.junit)
@@ -42,14 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Turn the signals that end a terminal or a job into an orderly end."""
-    del session
-    for number in ORDERLY:
-        signal.signal(number, _interrupt)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    del frame
-    raise KeyboardInterrupt(signal.Signals(number).name)
+    session.config.stash[SESSION].interruption.arm()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -82,8 +70,8 @@ def drill(request: pytest.FixtureRequest, playwright: Playwright) -> Iterator[Dr
     except DrillError as error:
         pytest.exit(str(error), returncode=error.exit_code)
     finally:
-        with signals_held():
-            session.end()
+        session.interruption.disarm()
+        session.end()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -96,6 +84,7 @@ def pytest_report_teststatus(config: pytest.Config) -> tuple[str, str, str] | No
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave an item NOT_RUN, with the reason, when a precondition that it needs does not hold."""
     session, name = item.config.stash[SESSION], _entry(item)
+    session.interruption.check()
     if item.get_closest_marker("checklist") and (unmet := session.unmet_needs(name)):
         pytest.skip(f"precondition not met: {', '.join(unmet)}")
 
@@ -127,23 +116,13 @@ def _console(*, quiet: bool) -> Console:
     return Console(file=os.fdopen(os.dup(1), "w", buffering=1), quiet=quiet)
 
 
-class InterruptListener:
-    """Tells the session which signal ended the drill before its time."""
-
-    def __init__(self, session: DrillSession) -> None:
-        self._session = session
-
-    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Remember the signal; Ctrl-C brings no words of its own."""
-        self._session.interrupted = str(excinfo.value) or "SIGINT"
-
-
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """When everyone else has written their reports, judge and publish; the verdict is the exit code."""
     yield
     drill = session.config.stash[SESSION]
     if drill.drill is None:
+        session.exitstatus = INTERRUPTED if drill.interruption.name else session.exitstatus
         return
     try:
         session.exitstatus = drill.publish()

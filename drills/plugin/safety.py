@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -22,19 +21,6 @@ from drills.target.remote_lease import RemoteLease
 
 #: Seconds between two signs of life, each of which renews the lease too.
 BEAT_SECONDS = 2.0
-#: Signals by which a person or a machine asks a process to end.
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@contextmanager
-def signals_held() -> Iterator[None]:
-    """Let no second, impatient signal break off what puts switches back. Only for the main thread."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

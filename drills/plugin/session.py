@@ -27,6 +27,7 @@ from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
 from drills.plugin.drill import Drill
 from drills.plugin.effect import observe_effect
+from drills.plugin.interruption import Interruption
 from drills.plugin.options import EMBEDDED, DrillOptions
 from drills.plugin.progress import Progress
 from drills.plugin.publishing import JUNIT, PAGE, exit_code, judge_run, publish_run
@@ -64,7 +65,7 @@ class DrillSession:
         self.ledger = Ledger.create(self.folder.ledger, clock, self.redactor)
         self.store = ArtefactStore(self.folder.artefacts, self.redactor, self.ledger)
         self.drill: Drill | None = None
-        self.interrupted: str | None = None
+        self.interruption = Interruption()
         self._outcomes: dict[str, str] = {}
         self._open = ExitStack()
 
@@ -97,7 +98,7 @@ class DrillSession:
         started = self._started(profile)
         self.ledger.append(started)
         environment = self._open.enter_context(Environment(profile, self.clock, self.redactor.register))
-        pages = DrillBrowser(playwright, browser, profile)
+        pages = DrillBrowser(playwright, browser, profile, self.interruption.check)
         self._open.callback(pages.close)
         switches = environment.switches()
         board = self._open.enter_context(
@@ -140,8 +141,8 @@ class DrillSession:
             self.ledger.append(drill.board.restore())
             metrics = frozenset(name for gate in self.runbook.gates for name in metrics_of(gate))
             self.ledger.append(drill.environment.metrics.samples(metrics, drill.began_at, ended_at))
-            outcome: Literal["interrupted", "completed"] = "interrupted" if self.interrupted else "completed"
-            self.ledger.append(DrillFinished(outcome=outcome, reason=self.interrupted or ""))
+            reason = self.interruption.name
+            self.ledger.append(DrillFinished(outcome="interrupted" if reason else "completed", reason=reason or ""))
 
     def enter(self, item: str) -> None:
         """Write down that an item is being tried."""

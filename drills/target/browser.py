@@ -211,10 +211,14 @@ class ConsolePage:
 class DrillBrowser:
     """The browser of a drill: it opens surfaces, the console and the dashboard, and waits on conditions."""
 
-    def __init__(self, playwright: Playwright, browser: Browser, profile: Profile) -> None:
+    def __init__(
+        self, playwright: Playwright, browser: Browser, profile: Profile, interruption: Callable[[], None]
+    ) -> None:
+        """Use ``browser``; ``interruption`` is asked while it waits, and raises when the waiting is to end."""
         self._playwright = playwright
         self._browser = browser
         self._profile = profile
+        self._interruption = interruption
         self._contexts: list[BrowserContext] = []
         self._joined: dict[str, Browser] = {}
         self._pages: dict[str, SurfacePage] = {}
@@ -251,6 +255,7 @@ class DrillBrowser:
 
     def pump(self, seconds: float = POLL_MS / 1000) -> None:
         """Let time pass while what the pages report is taken in."""
+        self._interruption()
         self._clockwork().wait_for_timeout(seconds * 1000)
         for page in self._pages.values():
             page.read_answers()

@@ -39,8 +39,8 @@ class Running:
         return folder.name
 
     def entries(self) -> tuple[LedgerEntry, ...]:
-        """What its ledger holds by now."""
-        ledgers = list((self.state / "khala-drills" / "runs").glob("*/ledger.jsonl"))
+        """What its ledger holds by now; the names of runs begin with their time."""
+        ledgers = sorted((self.state / "khala-drills" / "runs").glob("*/ledger.jsonl"))
         return read_valid_prefix(ledgers[0]).entries if ledgers else ()
 
     def has_flipped(self, switch: str) -> bool:
