@@ -1,0 +1,66 @@
+"""``drill restore``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import click
+
+from drills.cli.options import AS_JSON, explained
+from drills.plugin.aftermath import publish_again, unpublished
+from drills.restore import recover
+from drills.restore.state import StateFolder
+
+
+@click.command()
+@click.option("--list", "only_list", is_flag=True, help="Only say what is left to put back.")
+@click.option("--force-unlock", metavar="DRILL_ID", help="Take the lease of a drill that is gone out of its hands.")
+@AS_JSON
+@explained
+def restore(force_unlock: str | None, *, only_list: bool, as_json: bool) -> None:
+    """Put back what an interrupted drill left. Safe to repeat."""
+    state = StateFolder.default()
+    if force_unlock:
+        click.echo(f"taken: {recover.force_unlock(state, force_unlock).describe()}", err=True)
+    if only_list:
+        _say_unresolved(recover.unresolved(state), as_json=as_json)
+        return
+    done = recover.restore(state)
+    _say_restored(done, as_json=as_json)
+    for folder in unpublished(state):
+        record, published = publish_again(folder, state)
+        click.echo(f"published what drill {record.drill_id} had seen: {published.report}", err=True)
+    recover.demand_restored(one.restored for one in done)
+
+
+def _say_unresolved(left: Sequence[recover.UnresolvedSwitch], *, as_json: bool) -> None:
+    rows = [
+        {
+            "target": one.target,
+            "drill_id": one.drill_id,
+            "switch": one.switch,
+            "baseline": one.baseline,
+            "flipped_to": one.asked,
+            "held_by": one.held_by,
+        }
+        for one in left
+    ]
+    if as_json:
+        click.echo(json.dumps({"unresolved": rows}))
+        return
+    for row in rows:
+        click.echo("{target}: {switch} was {baseline!r}, drill {drill_id} set it to {flipped_to!r}".format(**row))
+    click.echo("nothing is left to put back" if not rows else "type `drill restore` to put it back")
+
+
+def _say_restored(done: Sequence[recover.RestoredTarget], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"restored": [json.loads(one.restored.model_dump_json()) for one in done]}))
+        return
+    for one in done:
+        for switch in one.restored.switches:
+            word = "back at" if switch.restored else "NOT back at"
+            click.echo(f"{one.target}: {switch.switch} {word} {switch.baseline!r} ({switch.verified})")
+    if not done:
+        click.echo("nothing was left to put back")

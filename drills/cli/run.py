@@ -1,0 +1,55 @@
+"""``drill run``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import click
+import pytest
+
+import drills
+from drills.cli.options import OUT, TARGET, USAGE, explained
+
+#: pytest keeps its reports and leaves the terminal to the drill's own progress.
+QUIET = ("-qq", "--no-header", "--no-summary", "--tb=short", "--drill-progress")
+
+
+@click.command()
+@TARGET
+@OUT
+@click.option("-k", "expression", metavar="EXPR", help="Only the scenarios that pytest's -k selects.")
+@click.option("--fault", "faults", multiple=True, metavar="NAME", help="Inject a fault into the embedded staging.")
+@click.option("--issue", metavar="ID", help="The issue this drill is recorded under.")
+@click.option("--operator", metavar="NAME", help="Who runs the drill.")
+@click.option("--allow-production", is_flag=True, help="Drill a target whose environment is production.")
+@explained
+def run(
+    target: str,
+    out: Path,
+    expression: str | None,
+    faults: Sequence[str],
+    issue: str | None,
+    operator: str | None,
+    *,
+    allow_production: bool,
+) -> None:
+    """Run the drill, judge it, and publish its report.
+
+    The exit code is the verdict: 0 PASS, 1 FAIL, 2 configuration, 10 INCONCLUSIVE, 11 switches not restored,
+    12 evidence refused, 130 interrupted.
+    """
+    words = ["--pyargs", "drills.scenarios", "--drill-target", target, "--drill-out", str(out)]
+    words += ["--drill-command", shlex.join(["drill", *sys.argv[1:]])]
+    words += [word for fault in faults for word in ("--drill-fault", fault)]
+    for option, value in (("-k", expression), ("--drill-issue", issue), ("--drill-operator", operator)):
+        words += [option, value] if value else []
+    words += ["--drill-allow-production"] if allow_production else []
+    # Another project's conftest.py, in the folder that the drill is started from, is none of its business.
+    cut = f"--confcutdir={Path(drills.__file__).parent}"
+    with as_file(files("drills.plugin").joinpath("drill.ini")) as ini:
+        code = pytest.main(["-c", str(ini), "--rootdir=.", cut, "-p", "no:cacheprovider", *QUIET, *words])
+    sys.exit(USAGE if code in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED} else int(code))
