@@ -12,6 +12,7 @@ from drills.plugin.drill import Drill
 from drills.report.curves import Line, Marker, PlotSpec, Shade, Threshold
 from drills.report.plots import plot_metric
 from drills.runbook.model import Comparison, Gate
+from drills.scenarios.steady import gate_window
 from drills.verdict.gates import metrics_of, rolling
 
 PANEL = "[data-panel] svg"
@@ -103,14 +104,18 @@ def _keep_snapshot(drill: Drill, gate: Gate, category: str) -> None:
 
 
 def _picture(drill: Drill, gate: Gate, samples: Samples) -> PlotSpec:
-    rehearsal = drill.started.target.rehearsal_window_seconds
-    window = gate.window_seconds if rehearsal is None else min(gate.window_seconds, rehearsal)
-    shorter = gate.model_copy(update={"window_seconds": window})
-    points = rolling(shorter, samples, disturbances=drill.disturbances, step_seconds=samples.interval_seconds)
+    window = gate_window(drill, gate)
+    points = rolling(
+        gate,
+        samples,
+        disturbances=drill.disturbances,
+        step_seconds=samples.interval_seconds,
+        window_seconds=window,
+    )
     return PlotSpec(
         title=gate.title,
         unit=gate.unit,
-        lines=(Line(f"over {window} s", tuple(points)),),
+        lines=(Line(f"over {window:g} s", tuple(points)),),
         threshold=_threshold(drill, gate),
         markers=tuple(
             Marker(flip.requested_at, f"{flip.switch}: {flip.before} → {flip.after}") for flip in drill.flips

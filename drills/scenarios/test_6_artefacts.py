@@ -13,6 +13,7 @@ from drills.scenarios.exhibits import (
     keep_metric_snapshots,
     keep_runtime_log,
 )
+from drills.scenarios.steady import watch_steady_state
 
 MOMENTS = 3
 
@@ -22,8 +23,9 @@ def test_artefacts_are_recorded(drill: Drill) -> None:
     """Everything that the runbook wants kept is kept, and the drill is tied to a commit and an issue."""
     dashboard_picture(drill, "end")
     keep_breakdown(drill)
-    keep_metric_snapshots(drill)
     keep_runtime_log(drill)
+    watch_steady_state(drill)
+    keep_metric_snapshots(drill)
     keep_command_log(drill)
     for category, wanted, title in (
         ("dashboard-screenshot", MOMENTS, "Dashboard pictures: start, middle and end"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from drills.runbook.model import Rate, TrendToZero
+from drills.runbook.model import Gate, Rate, TrendToZero
 from drills.verdict.spans import ROUNDING, Floats
 from drills.verdict.view import View
 
@@ -32,6 +32,12 @@ class Trend:
     def speaking(self) -> int:
         """How many buckets say something."""
         return int(np.count_nonzero(~np.isnan(self.values)))
+
+
+def quiet_seconds(gate: Gate, window: float) -> float:
+    """Return how long after a disturbance a gate with this ``window`` must be watched: one bucket of its trend."""
+    objective = gate.objective
+    return window / objective.buckets if gate.steady_state and isinstance(objective, TrendToZero) else 0.0
 
 
 def trend(view: View, objective: TrendToZero, end: float) -> Trend:

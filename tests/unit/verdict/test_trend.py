@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import accumulate, permutations
@@ -9,7 +10,7 @@ import pytest
 
 from drills.evidence.records import JudgedGate, Series, Verdict
 from drills.runbook.model import Gate
-from drills.verdict.trend import rising
+from drills.verdict.trend import quiet_seconds, rising
 
 MISSING = {"kind": "increase", "of": {"metric": "missing"}}
 TO_ZERO = {"kind": "trend_to_zero", "epsilon": 0.5, "buckets": 6}
@@ -104,6 +105,28 @@ def test_too_few_buckets_are_no_trend(gate: MakeGate, series: MakeSeries, judge:
 
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "only 2 buckets of the trend were watched, required 4" in found.reason
+
+
+@pytest.mark.parametrize("tenth", range(10))
+def test_a_trend_can_be_read_once_it_was_quiet_for_so_long(
+    gate: MakeGate, series: MakeSeries, judge: Judge, tenth: int
+) -> None:
+    """Whenever the last disturbance ended between two scrapes, watching on for the quiet time is enough."""
+    proved = gate(
+        MISSING, {**TO_ZERO, "buckets": 15}, evidence={"metric": "cycles"}, steady_state=True, window_seconds=30
+    )
+    ended = 50 + tenth / 10
+    quiet = quiet_seconds(proved, 30)
+    last_scrape = math.ceil(ended + quiet + 1)
+
+    def watched_until(seconds: int) -> Verdict:
+        cycles = [series("cycles", range(seconds + 1))]
+        found: JudgedGate = judge(proved, cycles, seconds=seconds, disturbed=[(40, ended)])
+        return found.verdict
+
+    assert (quiet, quiet_seconds(gate(MISSING, TO_ZERO), 60)) == (2.0, 0.0)
+    assert watched_until(last_scrape) is Verdict.PASS
+    assert watched_until(math.ceil(ended)) is Verdict.INCONCLUSIVE
 
 
 def test_evidence_must_reach_the_last_bucket(gate: MakeGate, series: MakeSeries, judge: Judge) -> None:
