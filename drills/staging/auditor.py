@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 
 from drills.clock import Clock
 from drills.staging.bell import rest
-from drills.staging.faults import AUDITOR_SILENT
+from drills.staging.faults import AUDITOR_BLIND, AUDITOR_SILENT, AUDITOR_UNSTOPPABLE
 from drills.staging.lane_state import read_checkpoints, read_read_models
 from drills.staging.lanes import InFlight
 from drills.staging.live_settings import ActiveFaults, LiveSettings
@@ -52,14 +52,19 @@ class ParityAuditor:
         with self._settings.changed.heard() as changed:
             while True:
                 began = self._clock.monotonic()
-                if self._settings.values.khala_sync_parity_enabled == "true" and AUDITOR_SILENT not in self._faults:
+                if self._at_work():
                     await self.cycle()
                 over = self._clock.monotonic() - began
                 await rest(changed, self._settings.values.parity_interval_seconds - over)
 
+    def _at_work(self) -> bool:
+        enabled = self._settings.values.khala_sync_parity_enabled == "true" or AUDITOR_UNSTOPPABLE in self._faults
+        return enabled and AUDITOR_SILENT not in self._faults
+
     async def cycle(self) -> Cycle:
         """Compare once, count and log what was seen, and return it."""
-        first = await asyncio.to_thread(self._compare, self._settings.values.parity_sample, None)
+        sample = 0 if AUDITOR_BLIND in self._faults else self._settings.values.parity_sample
+        first = await asyncio.to_thread(self._compare, sample, None)
         suspects = {comparison.checkpoint.document_id for comparison in first if not comparison.matches}
         settled = await self._look_again(suspects) if suspects else {}
         cycle = Cycle(tuple(settled.get(seen.checkpoint.document_id, seen) for seen in first))

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from drills.clock import Clock
+from drills.staging.faults import DASHBOARD_SHORT
+from drills.staging.live_settings import ActiveFaults
 from drills.staging.metrics import Metrics, ParityTotals
 
 TICK_SECONDS: Final = 1.0
@@ -35,8 +37,9 @@ class _Moment:
 class Dashboard:
     """Remembers the parity totals of the last hour and draws the panels from them."""
 
-    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+    def __init__(self, metrics: Metrics, faults: ActiveFaults, clock: Clock) -> None:
         self._metrics = metrics
+        self._faults = faults
         self._clock = clock
         self._moments: deque[_Moment] = deque(maxlen=int(KEPT_SECONDS / TICK_SECONDS) + 1)
         self._points: dict[str, dict[str, deque[Point]]] = {}
@@ -69,10 +72,13 @@ class Dashboard:
         reasons = sorted(totals.failures.items())
         return {
             "generated_at": self._clock.now().isoformat(),
-            "panels": {name: {"unit": unit, "series": self._series(name)} for name, unit in UNITS.items()},
+            "panels": {name: {"unit": UNITS[name], "series": self._series(name)} for name in self._panels()},
             "breakdown": [{"reason_class": reason, "count": int(count)} for reason, count in reasons],
             "cycles": {status: int(totals.cycles.get(status, 0)) for status in ("ok", "mismatch", "empty")},
         }
+
+    def _panels(self) -> list[str]:
+        return [name for name in UNITS if name != "missing_documents" or DASHBOARD_SHORT not in self._faults]
 
     def _since(self, moment: float) -> _Moment:
         times = [kept.at for kept in self._moments]

@@ -40,6 +40,17 @@ KHALA_LAG = Fault("khala-lag", Component.RUNTIME, "documents reach Khala about t
 KHALA_STALL = Fault("khala-stall", Component.RUNTIME, "the Khala socket accepts, then never says a word")
 STALE_CURSOR = Fault("stale-cursor", Component.RUNTIME, "every resumed subscription is told that its cursor is stale")
 AUDITOR_SILENT = Fault("auditor-silent", Component.RUNTIME, "the parity auditor says it is enabled and does nothing")
+AUDITOR_UNSTOPPABLE = Fault("auditor-unstoppable", Component.RUNTIME, "the parity auditor goes on when switched off")
+AUDITOR_BLIND = Fault("auditor-blind", Component.RUNTIME, "the parity auditor's cycles compare nothing")
+CONVEX_DROP = Fault("convex-drop", Component.RUNTIME, "documents never reach Convex")
+SINK_IGNORED = Fault("sink-ignored", Component.RUNTIME, "at convex-only documents reach Khala as before")
+SINK_MUTES = Fault("sink-mutes", Component.RUNTIME, "at convex-only documents do not reach Convex either")
+SINK_FORGETS = Fault("sink-forgets", Component.RUNTIME, "back at dual, what Khala missed is not made up for")
+DASHBOARD_SHORT = Fault(
+    "dashboard-short", Component.RUNTIME, "the parity dashboard lacks its panel of missing documents"
+)
+FLAG_SHARED = Fault("flag-shared", Component.SURFACE, "web: flipping its flag flips mobile's too", "web")
+PROBE_BROKEN = Fault("probe-broken", Component.SURFACE, "desktop: the connectivity probe is never answered", "desktop")
 CONVEX_BOOTS_ANYWAY = Fault(
     "convex-boots-anyway", Component.SURFACE, "mobile: the Convex provider boots although the flag is on", "mobile"
 )
@@ -51,8 +62,18 @@ FAULTS: tuple[Fault, ...] = (
     KHALA_STALL,
     STALE_CURSOR,
     AUDITOR_SILENT,
+    AUDITOR_UNSTOPPABLE,
+    AUDITOR_BLIND,
+    CONVEX_DROP,
+    SINK_IGNORED,
+    SINK_MUTES,
+    SINK_FORGETS,
+    DASHBOARD_SHORT,
     *_on_each_surface("flag-ignored", "the flag is set, the lane stays what it was"),
     *_on_each_surface("fallback-broken", "with the flag off nothing is updated after the first load"),
+    *_on_each_surface("khala-lingers", "with the flag off the Khala socket is opened all the same"),
+    FLAG_SHARED,
+    PROBE_BROKEN,
     CONVEX_BOOTS_ANYWAY,
 )
 

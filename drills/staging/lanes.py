@@ -11,7 +11,7 @@ from typing import Protocol
 from drills.clock import Clock
 from drills.staging.bell import Bell, rest
 from drills.staging.documents import Document
-from drills.staging.faults import KHALA_CORRUPT, KHALA_DROP, KHALA_LAG
+from drills.staging.faults import CONVEX_DROP, KHALA_CORRUPT, KHALA_DROP, KHALA_LAG, SINK_IGNORED, SINK_MUTES
 from drills.staging.live_settings import ActiveFaults, LiveSettings
 from drills.staging.metrics import Metrics
 from drills.staging.sinks import ConvexSink, KhalaSink, Outcome, Written
@@ -65,23 +65,23 @@ class Route(Protocol):
 
 
 class ConvexRoute:
-    """The way to the Convex sink, with its metrics."""
+    """The way to the Convex sink, with its metrics; open whatever the sink path is, unless a fault strikes."""
 
     delay_seconds = 0.0
 
-    def __init__(self, sink: ConvexSink, metrics: Metrics) -> None:
+    def __init__(self, sink: ConvexSink, metrics: Metrics, settings: LiveSettings, faults: ActiveFaults) -> None:
         self._sink = sink
         self._metrics = metrics
+        self._settings = settings
+        self._faults = faults
 
     async def publish(self, documents: Sequence[Document]) -> None:
         """Write ``documents`` to the Convex sink."""
+        muted = SINK_MUTES in self._faults and self._settings.values.sink_path != "dual"
+        if muted or CONVEX_DROP in self._faults:
+            return
         for written in await asyncio.to_thread(self._sink.write, documents):
             self._count(written)
-
-    def _lose(self, documents: Sequence[Document]) -> None:
-        """Count ``documents`` as written and write none of them: the runtime itself believes that all is well."""
-        for document in documents:
-            self._metrics.projection_writes.labels(document.projection.name, Outcome.WRITTEN.value).inc()
 
     def _count(self, written: Written) -> None:
         labels = written.document.projection.name, written.outcome.value
@@ -110,7 +110,7 @@ class KhalaRoute:
 
     async def publish(self, documents: Sequence[Document]) -> None:
         """Write ``documents`` to the Khala sink and wake the readers of the stream."""
-        if self._settings.values.sink_path != "dual":
+        if self._settings.values.sink_path != "dual" and SINK_IGNORED not in self._faults:
             return
         if KHALA_DROP in self._faults:
             self._lose(documents)

@@ -76,7 +76,7 @@ class Runtime:
             self.store, clock, self.settings, self.faults, self.in_flight, self.metrics, self.log
         )
         self.simulator = Simulator(self.authority, self.settings, clock, self._projected)
-        self.dashboard = Dashboard(self.metrics, clock)
+        self.dashboard = Dashboard(self.metrics, self.faults, clock)
         self.app = Starlette(routes=self._routes(), lifespan=self._lifespan, exception_handlers={**answers.errors()})
 
     async def open(self) -> None:
@@ -97,7 +97,7 @@ class Runtime:
         simulator.seed(self.authority, self.config.workers, self.config.runs)
 
     def _lanes(self) -> tuple[Lane, Lane]:
-        convex = ConvexRoute(ConvexSink(self.store, self.clock), self.metrics)
+        convex = ConvexRoute(ConvexSink(self.store, self.clock), self.metrics, self.settings, self.faults)
         khala = KhalaRoute(self.khala_sink, self.reader, self.metrics, self.settings, self.faults)
         return Lane(convex, self.in_flight, self.clock), Lane(khala, self.in_flight, self.clock)
 

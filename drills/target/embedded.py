@@ -56,7 +56,7 @@ class StagingReady(BaseModel):
         return tomllib.loads(self.profile_text())
 
 
-#: Which checklist items, gates or rollbacks have been seen to catch each fault; ``nox -s tests`` sees it again.
+#: Which preconditions, checklist items or gates have been seen to catch each fault; ``nox -s tests`` sees it again.
 CAUGHT_BY: dict[str, tuple[str, ...]] = {
     "khala-drop": ("item web", "item mobile", "item desktop", "gate lag-drift"),
     "khala-corrupt": ("item web", "gate parity-mismatch-rate"),
@@ -64,12 +64,24 @@ CAUGHT_BY: dict[str, tuple[str, ...]] = {
     "khala-stall": ("item web", "item mobile", "item desktop"),
     "stale-cursor": ("gate stale-cursor-rate",),
     "auditor-silent": ("item parity-auditor",),
+    "auditor-unstoppable": ("item parity-auditor",),
+    "auditor-blind": ("item parity-auditor", "item rollback"),
+    "convex-drop": ("precondition dual-publish",),
+    "sink-ignored": ("item rollback",),
+    "sink-mutes": ("item rollback",),
+    "sink-forgets": ("item rollback",),
+    "dashboard-short": ("precondition dashboard-available",),
     "flag-ignored-web": ("item web",),
     "flag-ignored-mobile": ("item mobile",),
     "flag-ignored-desktop": ("item desktop",),
     "fallback-broken-web": ("item rollback",),
     "fallback-broken-mobile": ("item rollback",),
     "fallback-broken-desktop": ("item rollback",),
+    "khala-lingers-web": ("item rollback",),
+    "khala-lingers-mobile": ("item rollback",),
+    "khala-lingers-desktop": ("item rollback",),
+    "flag-shared": ("item web",),
+    "probe-broken": ("item desktop",),
     "convex-boots-anyway": ("item mobile",),
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from drills.errors import SwitchFailed
+from drills.staging.faults import FLAG_SHARED
 from drills.staging.settings import CONFIG_VARIABLE, FAULTS_VARIABLE
 from drills.staging.supervisor.children import Child, Health, ProcessState, inherited
 from drills.staging.supervisor.switches import SwitchState, SwitchView
@@ -27,6 +28,8 @@ class ClientSwitch:
         self.faults: frozenset[str] = frozenset()
         self._config_path = config_path
         self._value = OFF
+        self._neighbour: ClientSwitch | None = None
+        self._following: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._pending = 0
 
@@ -52,7 +55,13 @@ class ClientSwitch:
         """
         if value not in {ON, OFF}:
             raise SwitchFailed(f"{self.surface.flag} is {ON} or {OFF}, not {value!r}")
+        if self._neighbour and FLAG_SHARED.name in self.faults:
+            self._following = self._neighbour.ask(value)
         return self._begin(value=value)
+
+    def share_with(self, neighbour: ClientSwitch) -> None:
+        """Say which flag is flipped with this one while the fault ``flag-shared`` is in force."""
+        self._neighbour = neighbour
 
     def inject(self, faults: Collection[str]) -> asyncio.Task[None]:
         """Begin to start the surface again with exactly these faults."""

@@ -41,6 +41,7 @@ class Supervisor:
             name: ClientSwitch(surface, self._child(name, "drills.staging.surfaces", name), str(launch.config_path))
             for name, surface in SURFACES.items()
         }
+        self._clients["web"].share_with(self._clients["mobile"])
         switches: tuple[Switch, ...] = (*self._clients.values(), *runtime_switches(self.runtime))
         self.switches = {switch.id: switch for switch in switches}
         self.faults = FaultPanel(self._clients, self.runtime)

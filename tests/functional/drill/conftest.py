@@ -37,6 +37,10 @@ class Staging:
         """Make it go right again."""
         self.operator.delete(f"/operator/faults/{fault}").raise_for_status()
 
+    def put(self, switch: str, value: str) -> None:
+        """Set a switch, and return when the value is in effect."""
+        self.operator.put(f"/operator/switches/{switch}?wait=1", json={"value": value}).raise_for_status()
+
     def values(self) -> dict[str, str]:
         """Return the value of every switch."""
         listed = self.operator.get("/operator/switches").raise_for_status().json()["switches"]
@@ -67,14 +71,24 @@ class Outcome:
 class RunDrill(Protocol):
     """Runs ``drill run`` with ``words`` to its end."""
 
-    def __call__(self, *words: str, out: Path, state: Path, environment: dict[str, str] | None = None) -> Outcome:
-        """Return what the drill left behind."""
+    def __call__(
+        self,
+        *words: str,
+        out: Path,
+        state: Path,
+        environment: dict[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> Outcome:
+        """Return what the drill, started in ``folder``, left behind."""
 
 
-def _run_drill(*words: str, out: Path, state: Path, environment: dict[str, str] | None = None) -> Outcome:
+def _run_drill(
+    *words: str, out: Path, state: Path, environment: dict[str, str] | None = None, folder: Path | None = None
+) -> Outcome:
     done = subprocess.run(
         [*DRILL, "run", "--out", str(out), *words],
         env={**os.environ, "XDG_STATE_HOME": str(state), **(environment or {})},
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -82,18 +81,3 @@ def test_progress_is_plain_without_a_terminal(outcome: Any) -> None:
 def test_a_job_on_github_gets_a_summary(outcome: Any) -> None:
     """Where a step summary is wanted, it is written."""
     assert "PASS" in (outcome.out.parent / "summary.md").read_text(encoding="utf-8")
-
-
-def test_a_failed_precondition_leaves_its_items_not_run(staging: Any, run_drill: Any, tmp_path: Path) -> None:
-    """Without dual publish nothing can be shown: the item says what it lacked, and nothing is flipped."""
-    staging.operator.put("/operator/switches/sink-path?wait=1", json={"value": "convex-only"}).raise_for_status()
-    before = staging.values()
-    try:
-        outcome = run_drill("--target", str(staging.profile), "-k", "web", out=tmp_path, state=staging.state)
-    finally:
-        staging.operator.put("/operator/switches/sink-path?wait=1", json={"value": "dual"}).raise_for_status()
-    items = {item.id: (item.verdict, item.reason) for item in outcome.record.checklist}
-    assert outcome.code == 1
-    assert items["web"] == (Verdict.NOT_RUN, "precondition not met: dual-publish")
-    assert outcome.record.switches == ()
-    assert before["sink-path"] == "convex-only"

@@ -7,6 +7,7 @@ import pytest
 
 from drills.clock import FrozenClock
 from drills.staging.dashboard import Dashboard
+from drills.staging.live_settings import ActiveFaults
 from drills.staging.metrics import Metrics
 
 LABELS = "mismatch", "khala_missing", "run_summary"
@@ -44,7 +45,7 @@ def last(panels: Any, panel: str, name: str) -> object:
 
 def test_nothing_compared_is_no_value(metrics: Metrics, clock: FrozenClock) -> None:
     """Before the first cycle every panel has points without a value, not zeros."""
-    dashboard = Dashboard(metrics, clock)
+    dashboard = Dashboard(metrics, ActiveFaults((), {}), clock)
     dashboard.tick()
 
     assert last(dashboard.data(), "mismatch_rate", "5m") is None
@@ -54,7 +55,7 @@ def test_nothing_compared_is_no_value(metrics: Metrics, clock: FrozenClock) -> N
 
 def test_the_panels_follow_the_metrics(metrics: Metrics, clock: FrozenClock) -> None:
     """Rates are increases over the window, the quantile lies in its bucket, the breakdown counts by reason."""
-    dashboard = Dashboard(metrics, clock)
+    dashboard = Dashboard(metrics, ActiveFaults((), {}), clock)
     dashboard.tick()
     clock.advance(10)
     cycle(metrics, sampled=20, missing=5)
@@ -73,7 +74,7 @@ def test_the_panels_follow_the_metrics(metrics: Metrics, clock: FrozenClock) -> 
 
 def test_the_short_window_forgets_what_the_long_one_keeps(metrics: Metrics, clock: FrozenClock) -> None:
     """After five clean minutes the 5 m rate is zero again while the 1 h rate still tells."""
-    dashboard = Dashboard(metrics, clock)
+    dashboard = Dashboard(metrics, ActiveFaults((), {}), clock)
     dashboard.tick()
     cycle(metrics, sampled=10, missing=10)
     for _ in range(31):

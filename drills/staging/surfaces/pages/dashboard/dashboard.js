@@ -37,6 +37,7 @@ function legendEntry({ name, points }, index, unit) {
 
 function drawPanels({ panels }) {
   PANELS.forEach(({ name, title, threshold }, index) => {
+    if (!panels[name]) return;
     const { unit, series } = panels[name];
     const section = sections[index];
     const figure = section.querySelector("figure");

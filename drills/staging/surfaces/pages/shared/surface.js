@@ -18,8 +18,8 @@ export async function startSurface({ watermarks, legacy, boot = () => {} }) {
   const parts = { config, runtime: new Runtime(config.runtime_url), rows: new Rows(showOverview), indicator: new Indicator() };
   watchForNewBuild(config.build);
   boot(parts);
-  const lane = config.lane === "khala"
-    ? new KhalaLane({ ...parts, watermarks, topic: config.topic, socketUrl: config.khala_socket })
-    : legacy(parts);
+  const khala = (over) => new KhalaLane({ ...parts, watermarks, topic: config.topic, socketUrl: config.khala_socket, ...over });
+  if (config.open_khala) khala({ indicator: { show() {}, connection() {} } }).start();
+  const lane = config.lane === "khala" ? khala() : legacy(parts);
   await lane.start();
 }
