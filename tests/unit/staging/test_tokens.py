@@ -122,7 +122,7 @@ def test_an_unsigned_token_is_refused(issuer: TokenIssuer) -> None:
     """The algorithm is ours to choose, not the token's."""
     claims = jwt.decode(issuer.mint(SUBJECT, [WORKERS]).token, options={"verify_signature": False})
     with pytest.raises(TokenRefusedError):
-        issuer.verify(jwt.encode(claims, None, "none", headers={"kid": "new"}))
+        issuer.verify(jwt.encode(claims, "", "none", headers={"kid": "new"}))
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c"])
