@@ -8,6 +8,7 @@
     │   ├── ProfileInvalid
     │   ├── ProductionRefused
     │   ├── BrowserMissing
+    │   ├── SigningKeyInvalid
     │   └── RunNotFound
     ├── TargetError                   exit 10   the environment did not do or answer what was asked
     │   ├── TargetUnreachable
@@ -83,6 +84,12 @@ class BrowserMissing(ConfigurationError):
     """No browser that Playwright can drive was found."""
 
     slug = "browser-missing"
+
+
+class SigningKeyInvalid(ConfigurationError):
+    """A key cannot be used to sign or to verify, or cannot be written."""
+
+    slug = "signing-key-invalid"
 
 
 class RunNotFound(ConfigurationError):

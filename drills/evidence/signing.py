@@ -1,0 +1,266 @@
+"""Keys and signatures: ed25519 over DSSE envelopes. The only importer of securesystemslib and of cryptography.
+
+An envelope is signed over its pre-authentication encoding, https://github.com/secure-systems-lab/dsse. A key is known
+by its fingerprint: the SHA-256 of its public half as SubjectPublicKeyInfo in DER, which any tool can compute.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import orjson
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from pydantic import Field, ValidationError
+from securesystemslib.dsse import Envelope as SignedBytes
+from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import (  # type: ignore[attr-defined] - documented there, and missing in its __all__
+    CryptoSigner,
+    SSlibKey,
+)
+
+from drills.canonical import digest_of_bytes
+from drills.errors import SigningKeyInvalid
+from drills.evidence.durable import PUBLIC_FILE, flush_folder, write_new
+from drills.evidence.records import Frozen
+
+#: A PEM text, for machines that keep secrets in variables; and the path of a file that holds one.
+KEY_VARIABLE, KEY_FILE_VARIABLE = "DRILL_SIGNING_KEY", "DRILL_SIGNING_KEY_FILE"
+#: What an envelope around an in-toto statement says it holds.
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+#: What the first and the last line of a PEM text begin with.
+_FRAME = "-----"
+_MOST_BYTES = 64 * 1024
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_NEW_KEY = "`drill keygen` makes one"
+
+
+class EnvelopeSignature(Frozen):
+    """One signature: base64, and the fingerprint of the key that made it, which is a hint and proves nothing."""
+
+    keyid: str
+    sig: str
+
+
+class Envelope(Frozen):
+    """A DSSE envelope as it is written."""
+
+    payload: str
+    payload_type: str = Field(alias="payloadType")
+    signatures: tuple[EnvelopeSignature, ...]
+
+    @classmethod
+    def around(cls, payload: bytes, keyid: str, sig: str) -> Self:
+        """Return the envelope of a statement with one signature."""
+        signature = EnvelopeSignature(keyid=keyid, sig=sig)
+        return cls(payload=base64.b64encode(payload).decode(), payloadType=PAYLOAD_TYPE, signatures=(signature,))
+
+    @classmethod
+    def parse(cls, content: bytes) -> Self | None:
+        """Return the envelope that a file holds; None when it holds none."""
+        try:
+            return cls.model_validate_json(content)
+        except ValidationError:
+            return None
+
+    def encode(self) -> bytes:
+        """Return the envelope as it is written: there is one form, so that every changed byte shows."""
+        return orjson.dumps(self.fields(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    def fields(self) -> dict[str, object]:
+        """Return the envelope as JSON names it."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """The half of a key that checks signatures."""
+
+    key: SSlibKey
+
+    @classmethod
+    def parse(cls, pem: bytes, name: str) -> Self:
+        """Return the key in a PEM text that came from ``name``.
+
+        Raises:
+            SigningKeyInvalid: it is not a public ed25519 key.
+        """
+        try:
+            key = load_pem_public_key(pem)
+        except (ValueError, UnsupportedAlgorithm):
+            key = None
+        if not isinstance(key, Ed25519PublicKey):
+            raise SigningKeyInvalid(
+                f"{name} is not a public ed25519 key in PEM", remedy="name the .pub file that `drill keygen` wrote"
+            )
+        return cls._of(key)
+
+    @classmethod
+    def _of(cls, key: Ed25519PublicKey) -> Self:
+        der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return cls(SSlibKey.from_crypto(key, keyid=digest_of_bytes(der)))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Return the key in a file.
+
+        Raises:
+            SigningKeyInvalid: the file cannot be read, or holds no such key.
+        """
+        try:
+            with path.open("rb") as stream:
+                return cls.parse(stream.read(_MOST_BYTES), str(path))
+        except OSError as error:
+            raise SigningKeyInvalid(f"{path} cannot be read: {error.strerror}", remedy="check the path") from None
+
+    @property
+    def fingerprint(self) -> str:
+        """The key's name: ``sha256:`` and the digest of its DER form."""
+        return self.key.keyid
+
+    @property
+    def pem(self) -> bytes:
+        """The key as a PEM text."""
+        return str(self.key.keyval["public"]).strip().encode() + b"\n"
+
+    def made(self, envelope: Envelope) -> bool:
+        """Tell whether this key signed ``envelope``."""
+        try:
+            SignedBytes.from_dict(envelope.fields()).verify([self.key], threshold=1)
+        except (VerificationError, ValueError, KeyError):
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SigningKey:
+    """The half of a key that signs. Its text never shows it."""
+
+    private: Ed25519PrivateKey
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Return a new key."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def parse(cls, pem: bytes, name: str) -> Self:
+        """Return the key in a PEM text that came from ``name``.
+
+        Raises:
+            SigningKeyInvalid: it is not a private ed25519 key without a passphrase.
+        """
+        try:
+            key = load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            key = None
+        if not isinstance(key, Ed25519PrivateKey):
+            raise SigningKeyInvalid(f"{name} is not a private ed25519 key in PEM without a passphrase", remedy=_NEW_KEY)
+        return cls(key)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Return the key in a file that nobody but its owner can read.
+
+        Raises:
+            SigningKeyInvalid: others can read or change the file, or it holds no such key.
+        """
+        try:
+            with path.open("rb") as stream:
+                facts = os.fstat(stream.fileno())
+                content = stream.read(_MOST_BYTES)
+        except OSError as error:
+            raise SigningKeyInvalid(f"{path} cannot be read: {error.strerror}", remedy=_NEW_KEY) from None
+        if stat.S_IMODE(facts.st_mode) & _OTHERS:
+            raise SigningKeyInvalid(f"{path} can be read or changed by others", remedy=f"chmod 600 {path}")
+        return cls.parse(content, str(path))
+
+    @property
+    def public(self) -> PublicKey:
+        """The half that may be known."""
+        return PublicKey._of(self.private.public_key())  # noqa: SLF001 - two halves of one thing
+
+    @property
+    def pem(self) -> bytes:
+        """The key as a PEM text (PKCS #8, without a passphrase)."""
+        return self.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What of this key must not be published: its PEM text, the body of that, and the bare number."""
+        text = self.pem.decode()
+        body = "".join(line for line in text.splitlines() if not line.startswith(_FRAME))
+        raw = self.private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return text.strip(), body, raw.hex()
+
+    def sign(self, payload: bytes) -> Envelope:
+        """Return ``payload`` in an envelope that this key signed; the same payload gives the same envelope."""
+        public = self.public.key
+        signature = SignedBytes(payload, PAYLOAD_TYPE, {}).sign(CryptoSigner(self.private, public))
+        return Envelope.around(payload, public.keyid, base64.b64encode(bytes.fromhex(signature.signature)).decode())
+
+
+def find_signing_key(path: Path | None, environment: Mapping[str, str]) -> SigningKey | None:
+    """Return the key at ``path``, else the one that the environment names or holds; None when there is none.
+
+    Raises:
+        SigningKeyInvalid: there is one, and it cannot be used; or the environment gives two.
+    """
+    file, text = environment.get(KEY_FILE_VARIABLE), environment.get(KEY_VARIABLE)
+    if path is not None:
+        return SigningKey.load(path)
+    if file and text:
+        raise SigningKeyInvalid(f"both {KEY_VARIABLE} and {KEY_FILE_VARIABLE} are set", remedy="unset one of them")
+    if file:
+        return SigningKey.load(Path(file))
+    return SigningKey.parse(text.encode(), KEY_VARIABLE) if text else None
+
+
+def write_key_pair(path: Path) -> SigningKey:
+    """Write a new key to ``path``, for its owner alone, and its public half beside it; return the key.
+
+    Raises:
+        SigningKeyInvalid: one of the files exists, or others can change the folder.
+    """
+    key = SigningKey.generate()
+    try:
+        _demand_own_folder(path.parent)
+        _write_both(path, key)
+    except OSError as error:
+        raise SigningKeyInvalid(
+            f"{error.filename or path}: no key was written: {error.strerror}", remedy="name another file with --out"
+        ) from None
+    return key
+
+
+def _write_both(path: Path, key: SigningKey) -> None:
+    """Write the public half first: one without the other is then never a private key that nobody can use."""
+    public = path.with_name(f"{path.name}.pub")
+    write_new(public, key.public.pem, mode=PUBLIC_FILE)
+    try:
+        write_new(path, key.pem)
+    except OSError:
+        public.unlink()
+        raise
+    flush_folder(path.parent)
+
+
+def _demand_own_folder(folder: Path) -> None:
+    """Refuse a folder in which others could put another key in the place of this one."""
+    mode = folder.stat().st_mode
+    if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
+        raise SigningKeyInvalid(f"{folder} can be changed by others", remedy=f"chmod go-w {folder}")
