@@ -214,7 +214,7 @@ class Artefact(Frozen):
 
 
 class Samples(Frozen):
-    """The metric samples that gates are judged on."""
+    """The metric samples that gates are judged on. ``partial``: the source said that it may not have given them all."""
 
     kind: Literal["samples"] = "samples"
     source: str
@@ -223,6 +223,7 @@ class Samples(Frozen):
     interval_seconds: float
     series: tuple[Series, ...]
     problems: tuple[str, ...] = ()
+    partial: bool = False
 
 
 class ItemFinished(Frozen):
@@ -263,6 +264,85 @@ class DrillFinished(Frozen):
     reason: str = ""
 
 
+class JudgedGate(Frozen):
+    """A gate held against the samples. ``margin`` is the distance to the threshold, positive when inside it."""
+
+    id: str
+    title: str
+    source: str
+    verdict: Verdict
+    reason: str
+    unit: str
+    observed: float | None
+    relation: str
+    threshold: float | None
+    margin: float | None
+    window_seconds: float
+    runbook_window_seconds: float
+    covered_seconds: float
+    sample_count: int
+    worst: float | None = None
+    worst_at: datetime | None = None
+
+
+class Requirement(Frozen):
+    """One thing that a stage decision rests on.
+
+    ``evidence`` are links, relative to the folder of reports; ``remedy`` says what would make it PASS.
+    """
+
+    id: str
+    title: str
+    source: str = ""
+    verdict: Verdict
+    reason: str
+    evidence: tuple[str, ...] = ()
+    remedy: str = ""
+
+
+class RollbackStep(Frozen):
+    """The smallest rollback of the runbook. ``settings`` are what to set, ``because`` the gates that turned red."""
+
+    level: int
+    title: str
+    source: str
+    settings: tuple[str, ...]
+    because: tuple[str, ...]
+
+
+class StageDecided(Frozen):
+    """Whether the rollout may leave one stage for the next. GO only if every requirement is PASS.
+
+    ``hold_from`` is when the hold began that gates were judged over, ``calendar`` whose business days were counted,
+    ``stage_began`` when the stage began and how that is known. ``samples_digest`` is that of the samples' canonical
+    JSON. ``drill_id`` names the drill that the decision rests on.
+    """
+
+    kind: Literal["stage-decided"] = "stage-decided"
+    runbook: str
+    runbook_digest: str
+    target: str
+    environment: Literal["embedded", "staging", "production"]
+    from_stage: str
+    to_stage: str
+    from_title: str
+    to_title: str
+    value: Literal["GO", "NO-GO"]
+    verdict: Verdict
+    requirements: tuple[Requirement, ...]
+    gates: tuple[JudgedGate, ...]
+    hold_from: datetime
+    calendar: str
+    stage_began_at: datetime | None
+    stage_began_by: str
+    drill_id: str | None
+    samples_source: str
+    samples_digest: str | None
+    rollback: RollbackStep | None
+    operator: str
+    decided_at: datetime
+
+
 Fact = Annotated[
     DrillStarted
     | ItemStarted
@@ -276,6 +356,7 @@ Fact = Annotated[
     | Samples
     | ItemFinished
     | Restored
+    | StageDecided
     | DrillFinished,
     Field(discriminator="kind"),
 ]
@@ -309,27 +390,6 @@ class JudgedItem(Frozen):
     seconds: float | None = None
     checks: tuple[JudgedCheck, ...] = ()
     observations: tuple[Observation, ...] = ()
-
-
-class JudgedGate(Frozen):
-    """A gate held against the samples. ``margin`` is the distance to the threshold, positive when inside it."""
-
-    id: str
-    title: str
-    source: str
-    verdict: Verdict
-    reason: str
-    unit: str
-    observed: float | None
-    relation: str
-    threshold: float | None
-    margin: float | None
-    window_seconds: float
-    runbook_window_seconds: float
-    covered_seconds: float
-    sample_count: int
-    worst: float | None = None
-    worst_at: datetime | None = None
 
 
 class JudgedRollback(Frozen):
@@ -414,5 +474,6 @@ class DrillRecord(Frozen):
     timeline: tuple[Moment, ...]
     residual_risks: tuple[str, ...]
     samples: Samples | None
+    decisions: tuple[StageDecided, ...] = ()
     ledger_head: str
     ledger_entries: int

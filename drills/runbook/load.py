@@ -92,11 +92,14 @@ def _unknown_references(runbook: Runbook) -> Iterator[str]:
     switches = {switch.id for switch in runbook.switches}
     preconditions = {precondition.id for precondition in runbook.preconditions}
     surfaces = {switch.surface for switch in runbook.switches if switch.surface}
+    gates = {gate.id for gate in runbook.gates}
     for index, level in enumerate(runbook.rollback):
         yield from _unknown(f"rollback[{index}].switches", level.switches, switches)
     for index, item in enumerate(runbook.checklist):
         yield from _unknown(f"checklist[{index}].needs", item.needs, preconditions)
         yield from _unknown(f"checklist[{index}].surfaces", item.surfaces, surfaces)
+    for index, panel in enumerate(runbook.panels):
+        yield from _unknown(f"panels[{index}].gate", filter(None, [panel.gate]), gates)
 
 
 def _unknown(place: str, names: Iterable[str], known: set[str]) -> Iterator[str]:

@@ -48,6 +48,17 @@ class Hold(Frozen):
     seconds: Annotated[int, Field(ge=0)] = 0
 
 
+class Calendar(Frozen):
+    """Whose business days count: a country (ISO 3166-1) and a part of it, and the time zone in which a day begins.
+
+    Without a country, weekends alone are no business days.
+    """
+
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    subdivision: str | None = None
+    time_zone: str = "UTC"
+
+
 class Stage(Entry):
     """One step of the rollout. ``hold`` is what must pass, gates green, before the stage may be left."""
 
@@ -143,6 +154,7 @@ class Gate(Entry):
     behind the measure (the denominator of a ratio, the observations of a histogram, the points of a gauge);
     ``evidence`` selects the series whose samples prove that the thing was watched at all (so that a counter nobody
     increments is told from a counter nobody scrapes). ``steady_state`` leaves declared disturbances out.
+    ``snapshot`` is the kind of artefact under which a picture of the measure is kept, where the runbook wants one.
     """
 
     measure: Measure
@@ -153,7 +165,21 @@ class Gate(Entry):
     minimum_samples: Annotated[int, Field(ge=1)]
     maximum_age_seconds: Annotated[int, Field(gt=0)] = 300
     steady_state: bool = False
+    snapshot: Identifier | None = None
     evidence: Selector | None = None
+
+
+class Panel(Entry):
+    """One panel of the required dashboard: a measure, drawn over each of the rolling ``windows`` in seconds.
+
+    With ``by``, there is a line for each value of that label. ``gate`` names the gate whose threshold is drawn.
+    """
+
+    unit: str
+    windows: Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
+    measure: Measure
+    by: Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")] | None = None
+    gate: Identifier | None = None
 
 
 class SwitchKind(StrEnum):
@@ -200,7 +226,10 @@ class RequiredArtefact(Entry):
 
 
 class Runbook(Frozen):
-    """A whole runbook. ``scenarios`` is the Python package that exercises its checklist."""
+    """A whole runbook.
+
+    ``scenarios`` exercise its checklist: a Python package, or a folder beside the runbook's file, written ``./folder``.
+    """
 
     id: Identifier
     title: str
@@ -218,6 +247,9 @@ class Runbook(Frozen):
     rollback_validation: tuple[Step, ...]
     checklist: tuple[ChecklistItem, ...]
     artefacts: tuple[RequiredArtefact, ...]
+    panels: tuple[Panel, ...] = ()
+    calendar: Calendar = Calendar()
+    drill_maximum_age_seconds: Annotated[int, Field(gt=0)] = 7 * 86400
 
     def item(self, item_id: str) -> ChecklistItem:
         """Return the checklist item with this id.
@@ -246,6 +278,7 @@ class Runbook(Frozen):
             "rollback_validation",
             "checklist",
             "artefacts",
+            "panels",
         ):
             for index, entry in enumerate(getattr(self, kind)):
                 yield f"{kind}[{index}]", entry

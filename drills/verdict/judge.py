@@ -22,6 +22,7 @@ from drills.evidence.records import (
     LedgerEntry,
     Restored,
     Samples,
+    StageDecided,
     SwitchFlipped,
     Verdict,
 )
@@ -84,6 +85,7 @@ def judge(entries: Sequence[LedgerEntry]) -> DrillRecord:
         timeline=timeline(entries, parts.checklist),
         residual_risks=residual_risks(started, parts.checklist, parts.gates, _disturbances(facts)),
         samples=facts.last(Samples),
+        decisions=facts.of(StageDecided),
         ledger_head=entries[-1].hash,
         ledger_entries=len(entries),
     )
