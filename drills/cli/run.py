@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
-import drills
 from drills.cli.options import OUT, TARGET, USAGE, explained
+from drills.plugin.course import chart
 
 #: pytest keeps its reports and leaves the terminal to the drill's own progress.
 QUIET = ("-qq", "--no-header", "--no-summary", "--tb=short", "--drill-progress")
@@ -20,6 +20,7 @@ QUIET = ("-qq", "--no-header", "--no-summary", "--tb=short", "--drill-progress")
 
 @click.command()
 @TARGET
+@click.option("--runbook", metavar="NAME|FILE", help="What to follow, if not what the target names.")
 @OUT
 @click.option("-k", "expression", metavar="EXPR", help="Only the scenarios that pytest's -k selects.")
 @click.option("--fault", "faults", multiple=True, metavar="NAME", help="Inject a fault into the embedded staging.")
@@ -29,6 +30,7 @@ QUIET = ("-qq", "--no-header", "--no-summary", "--tb=short", "--drill-progress")
 @explained
 def run(
     target: str,
+    runbook: str | None,
     out: Path,
     expression: str | None,
     faults: Sequence[str],
@@ -42,14 +44,21 @@ def run(
     The exit code is the verdict: 0 PASS, 1 FAIL, 2 configuration, 10 INCONCLUSIVE, 11 switches not restored,
     12 evidence refused, 130 interrupted.
     """
-    words = ["--pyargs", "drills.scenarios", "--drill-target", target, "--drill-out", str(out)]
+    scenarios = str(chart(target, runbook, allow_production=allow_production).scenarios)
+    words = [scenarios, "--drill-target", target, "--drill-out", str(out)]
     words += ["--drill-command", shlex.join(["drill", *sys.argv[1:]])]
     words += [word for fault in faults for word in ("--drill-fault", fault)]
-    for option, value in (("-k", expression), ("--drill-issue", issue), ("--drill-operator", operator)):
+    for option, value in (
+        ("--drill-runbook", runbook),
+        ("-k", expression),
+        ("--drill-issue", issue),
+        ("--drill-operator", operator),
+    ):
         words += [option, value] if value else []
     words += ["--drill-allow-production"] if allow_production else []
-    # Another project's conftest.py, in the folder that the drill is started from, is none of its business.
-    cut = f"--confcutdir={Path(drills.__file__).parent}"
+    # Another project's conftest.py, in a folder above the scenarios or where the drill is started, is none of its
+    # business.
+    cut = f"--confcutdir={scenarios}"
     with as_file(files("drills.plugin").joinpath("drill.ini")) as ini:
         code = pytest.main(["-c", str(ini), "--rootdir=.", cut, "-p", "no:cacheprovider", *QUIET, *words])
     sys.exit(USAGE if code in {pytest.ExitCode.USAGE_ERROR, pytest.ExitCode.NO_TESTS_COLLECTED} else int(code))

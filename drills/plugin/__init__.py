@@ -14,6 +14,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of a drill, all beginning with ``--drill-``."""
     group = parser.getgroup("drills", "staging drills")
     group.addoption("--drill-target", metavar="NAME|FILE", help="'embedded', or a target profile (default: embedded)")
+    group.addoption("--drill-runbook", metavar="NAME|FILE", help="the runbook (default: the one that the target names)")
     group.addoption("--drill-out", metavar="DIR", default="docs/sync/status", help="where reports are published")
     group.addoption("--drill-fault", metavar="NAME", action="append", default=[], help="inject a fault (embedded only)")
     group.addoption("--drill-issue", metavar="ID", help="the issue this drill is recorded under")

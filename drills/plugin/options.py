@@ -14,9 +14,13 @@ EMBEDDED = "embedded"
 
 @dataclass(frozen=True, slots=True)
 class DrillOptions:
-    """The options of one drill. ``target`` is :data:`EMBEDDED` or the path of a profile."""
+    """The options of one drill. ``target`` is :data:`EMBEDDED` or the path of a profile.
+
+    ``runbook`` is None where the target's own is followed.
+    """
 
     target: str
+    runbook: str | None
     out: Path
     faults: tuple[str, ...]
     issue: str | None
@@ -30,6 +34,7 @@ class DrillOptions:
         """Return the options given to pytest."""
         return cls(
             target=config.getoption("drill_target") or EMBEDDED,
+            runbook=config.getoption("drill_runbook"),
             out=Path(config.getoption("drill_out")),
             faults=tuple(config.getoption("drill_fault")),
             issue=config.getoption("drill_issue"),

@@ -56,7 +56,7 @@ class Progress:
         for gate in record.gates:
             self._line(gate.verdict, f"{gate.source} {gate.title}")
         for rollback in record.rollback:
-            self._line(rollback.verdict, f"§4 rollback of {rollback.subject}: {rollback.reason}")
+            self._line(rollback.verdict, f"rollback of {rollback.subject}: {rollback.reason}")
         self._console.print()
         self._line(record.verdict, record.title)
         reasons = "; ".join(record.decision.reasons)

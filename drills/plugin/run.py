@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -38,6 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Turn the signals that end a terminal or a job into an orderly end."""
     session.config.stash[SESSION].interruption.arm()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the folders inside the scenarios' own to other runbooks."""
+    inside = collection_path.is_dir() and collection_path.parent == config.stash[SESSION].scenarios
+    return True if inside else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -25,6 +25,7 @@ from drills.evidence.records import (
 )
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
+from drills.plugin.course import Course, chart
 from drills.plugin.drill import Drill
 from drills.plugin.effect import observe_effect
 from drills.plugin.interruption import Interruption
@@ -33,13 +34,12 @@ from drills.plugin.progress import Progress
 from drills.plugin.publishing import JUNIT, PAGE, exit_code, judge_run, publish_run
 from drills.plugin.safety import guarded_switchboard
 from drills.restore.state import StateFolder
-from drills.runbook.load import load_runbook
 from drills.runbook.model import Runbook
 from drills.target.browser import Browser, DrillBrowser, Playwright
 from drills.target.chromium import provide
 from drills.target.embedded import EmbeddedStaging
 from drills.target.environment import Environment, on_console, target_facts
-from drills.target.profile import Profile, load_profile, parse_profile
+from drills.target.profile import Profile, parse_profile
 from drills.verdict.gates import metrics_of
 
 
@@ -54,8 +54,10 @@ class DrillSession:
         """
         self.options = options
         self.clock = clock
-        self.profile = None if options.target == EMBEDDED else _profile(options)
-        self.runbook: Runbook = load_runbook(self.profile.runbook if self.profile else "khala_cutover")
+        course = _course(options)
+        self.profile: Profile | None = course.profile
+        self.runbook: Runbook = course.runbook
+        self.scenarios = course.scenarios
         self.state = StateFolder.default()
         self.progress = Progress(self.runbook, console)
         self.redactor = Redactor()
@@ -207,7 +209,7 @@ class DrillSession:
         )
 
 
-def _profile(options: DrillOptions) -> Profile:
-    if options.faults:
+def _course(options: DrillOptions) -> Course:
+    if options.faults and options.target != EMBEDDED:
         raise ConfigurationError("--fault works on the embedded target only", remedy="drop --fault or --target")
-    return load_profile(Path(options.target), allow_production=options.allow_production)
+    return chart(options.target, options.runbook, allow_production=options.allow_production)

@@ -17,8 +17,6 @@ from drills.verdict.gates import metrics_of, rolling
 
 PANEL = "[data-panel] svg"
 ENTITIES = "openagents_runtime_sync_parity_entity_count"
-#: The gates that §6.3 wants pictures of, and the artefact kinds that it calls them.
-SNAPSHOTS = {"parity-mismatch-rate": "mismatch-rate-snapshot", "lag-drift": "lag-drift-snapshot"}
 LOG_LIMIT = 200_000
 
 
@@ -54,8 +52,8 @@ def keep_breakdown(drill: Drill) -> None:
 def keep_metric_snapshots(drill: Drill) -> None:
     """Keep a picture of each metric that the runbook wants one of, with threshold, switch moments and disturbances."""
     for gate in drill.runbook.gates:
-        if gate.id in SNAPSHOTS:
-            _keep_snapshot(drill, gate, SNAPSHOTS[gate.id])
+        if gate.snapshot:
+            _keep_snapshot(drill, gate, gate.snapshot)
 
 
 def keep_runtime_log(drill: Drill) -> None:
