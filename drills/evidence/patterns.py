@@ -11,7 +11,7 @@ from dataclasses import dataclass
 #: Names whose values are never published: query keys, JSON members, variables and command options ending in these.
 KEY_NAMES = (
     r"(?:token|secret|password|passwd|passphrase|api[_-]?key|private[_-]?key|access[_-]?key|session[_-]?id"
-    r"|oa_session|credentials?|signature|jwt)"
+    r"|oa_session|credentials?|signature|jwt|csrf|auth)"
 )
 #: Headers whose values are never published.
 HEADER_NAMES = r"(?:(?:proxy-)?authorization|(?:set-)?cookie2?|sec-websocket-protocol|x-api-key|x-csrf-token)"
@@ -22,6 +22,9 @@ _INNER_VALUE = r"[^\"'\\&%«<>\s]+"
 _INNER_BLANK = r"(?:\s|%20|\\+[nt]){0,8}"
 _BLANK = r"[ \t]{0,8}"
 _BARE_VALUE = r"[^\s&\"'<>\\;,«#%]+"
+#: Attributes of one HTML element, and those of a form field that shows its content to nobody.
+_ATTRIBUTES = r"[^<>«]{0,500}?"
+_PRIVATE_TYPE = r"\btype=\\?[\"']?(?:password|hidden)\b"
 #: ``Authorization: Bearer «redacted:…»`` says more than the whole header redacted again.
 _NO_MARKED_SCHEME = r"(?!(?:Bearer|Basic) «)"
 
@@ -30,6 +33,8 @@ JWT = re.compile(
     r"(?<![A-Za-z0-9_-])(?P<before>(?:(?!eyJ)[A-Za-z0-9_-])*+)"
     r"(?P<secret>eyJ[A-Za-z0-9_-]{6,}+\.[A-Za-z0-9_-]{6,}+\.[A-Za-z0-9_-]*+)"
 )
+#: The same in base64 (``ZXlK`` is ``eyJ``), as a Phoenix ``authToken`` travels in ``Sec-WebSocket-Protocol``.
+ENCODED_JWT = re.compile(r"(?:(?<=\.phx\.)|(?<![A-Za-z0-9+/_-]))(?P<secret>ZXlK[A-Za-z0-9_-]{20,}+)(?![A-Za-z0-9_-])")
 SECRET_MEMBER = re.compile(f"{_NAME}$", re.IGNORECASE)
 
 
@@ -90,6 +95,10 @@ RULES = (
     _rule("header", " ", r"\bBasic ", r"(?=[A-Za-z+/]{0,2048}[0-9=])[A-Za-z0-9+/]{8,}=*"),
     _rule("value", "=", rf"{KEY_NAMES}{_BLANK}={_BLANK}[\"']", r"[^\"'\\«]+"),
     _rule("value", "=", rf"{KEY_NAMES}=", _BARE_VALUE),
+    _rule("value", ":", rf"{KEY_NAMES}{_BLANK}:{_BLANK}[\"']", r"[^\"'\\«]+"),
+    _rule("field", "value", rf"<input\b(?={_ATTRIBUTES}{_PRIVATE_TYPE}){_ATTRIBUTES}\bvalue=\\?[\"']", r"[^\"'\\«]+"),
+    _rule("field", "value", rf"<input\b(?={_ATTRIBUTES}{_PRIVATE_TYPE}){_ATTRIBUTES}\bvalue=", r"[^\s\"'\\>«]+"),
+    _rule("field", "=", rf"\bname=[\"']?[\w-]{{0,40}}{KEY_NAMES}[\"']?\s+(?:value|content)=[\"']?", r"[^\s\"'<>«]+"),
     _rule("value", "%", rf"{KEY_NAMES}%3D", _BARE_VALUE),
     _rule("value", "--", rf"(?<![a-z-])--[a-z-]{{0,40}}{KEY_NAMES} ", r"[^\s\"'\\«-][^\s\"'\\«]*"),
 )

@@ -6,6 +6,7 @@ It knows the drill's exact secrets in every spelling, learns JSON Web Tokens as 
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 import secrets
@@ -17,13 +18,16 @@ from pydantic import JsonValue
 from drills.errors import ConfigurationError
 from drills.evidence.encodings import ESCAPES, escaped, literals
 from drills.evidence.naming import known_media_type, slug
-from drills.evidence.patterns import JWT, RULES, SECRET_MEMBER, marker
+from drills.evidence.patterns import ENCODED_JWT, JWT, RULES, SECRET_MEMBER, marker
 from drills.evidence.png import without_metadata
 
 #: A shorter secret cannot be told from ordinary words: redacting it would eat the report.
 SHORTEST_SECRET = 6
 #: A page that prints tokens without end must not fill the memory; beyond this they are redacted by shape alone.
 MOST_LEARNED = 256
+#: What a machine made to be unguessable: no blanks, letters and digits mixed, and not a whole document.
+SHORTEST_OPAQUE, LONGEST_OPAQUE = 16, 4096
+_OPAQUE = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[^\s«»]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ class Redactor:
 
     def redact_counted(self, text: str) -> tuple[str, int]:
         """Return ``text`` without secrets, and how many were taken out."""
-        self._learn(text)
+        self.learn(text)
         text, known = self._without_known(text)
         for rule in RULES:
             text, found = rule.apply(text)
@@ -107,36 +111,38 @@ class Redactor:
             count += found
         return text, count
 
+    def learn(self, text: str) -> None:
+        """Register the tokens in ``text``, also those in base64, so that they are known when they come back."""
+        for match in ENCODED_JWT.finditer(text) if "ZXlK" in text else ():
+            self._learn(_from_base64(match["secret"]).decode("ascii", "ignore"))
+        if "eyJ" in text:
+            self._learn(text)
+
+    def learn_opaque(self, value: str) -> None:
+        """Register a value that stood where secrets stand, such as a cookie; one that is an ordinary word is not."""
+        if SHORTEST_OPAQUE <= len(value) <= LONGEST_OPAQUE and _OPAQUE.fullmatch(value):
+            self._register_learned(value, "learned")
+
     def _learn(self, text: str) -> None:
-        """Register the tokens in ``text``, so that they are known when they come back encoded."""
-        if "eyJ" not in text:
-            return
         for match in JWT.finditer(text):
-            if match["secret"] not in self._secrets and self._learned < MOST_LEARNED:
-                self._learned += 1
-                self.register(match["secret"], "jwt")
+            self._register_learned(match["secret"], "jwt")
+
+    def _register_learned(self, value: str, name: str) -> None:
+        if value not in self._secrets and self._learned < MOST_LEARNED:
+            self._learned += 1
+            self.register(value, name)
 
     def redact_json(self, value: JsonValue) -> JsonValue:
         """Return a JSON value with every string in it redacted, also under names that stand before secrets.
 
         NaN and infinities become the words that the records use for them.
         """
-        match value:
-            case str():
-                return self.redact(_encodable(value))
-            case float() if not math.isfinite(value):
-                return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-            case list():
-                return [self.redact_json(member) for member in value]
-            case dict():
-                return {self.redact(_encodable(key)): self._member(key, member) for key, member in value.items()}
-            case _:
-                return value
+        return self.redact_json_counted(value)[0]
 
-    def _member(self, key: str, value: JsonValue) -> JsonValue:
-        redacted = self.redact_json(value)
-        unseen = isinstance(value, str) and value and value == redacted and "«redacted:" not in value
-        return marker("member") if unseen and SECRET_MEMBER.search(key) else redacted
+    def redact_json_counted(self, value: JsonValue) -> tuple[JsonValue, int]:
+        """Return the same as :meth:`redact_json`, and how many secrets were taken out."""
+        walk = _JsonWalk(self)
+        return walk.value(value), walk.count
 
     def redact_bytes(self, content: bytes, media_type: str) -> tuple[bytes, int]:
         """Return the content of a file without secrets, and how many were taken out.
@@ -150,6 +156,46 @@ class Redactor:
             return without_metadata(content), 0
         text, count = self.redact_counted(content.decode("utf-8", "replace"))
         return text.encode(), count
+
+
+class _JsonWalk:
+    """One pass over a JSON value, with a count of what was taken out of it."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self.count = 0
+
+    def value(self, value: JsonValue) -> JsonValue:
+        match value:
+            case str():
+                return self._text(value)
+            case float() if not math.isfinite(value):
+                return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+            case list():
+                return [self.value(member) for member in value]
+            case dict():
+                return {self._text(key): self._member(key, member) for key, member in value.items()}
+            case _:
+                return value
+
+    def _text(self, text: str) -> str:
+        redacted, count = self._redactor.redact_counted(_encodable(text))
+        self.count += count
+        return redacted
+
+    def _member(self, key: str, value: JsonValue) -> JsonValue:
+        redacted = self.value(value)
+        unseen = isinstance(value, str) and value and value == redacted and "«redacted:" not in value
+        if not (unseen and SECRET_MEMBER.search(key)):
+            return redacted
+        self.count += 1
+        return marker("member")
+
+
+def _from_base64(text: str) -> bytes:
+    """Return what unpadded base64 stands for; a last lone character carries no byte."""
+    whole = text[:-1] if len(text) % 4 == 1 else text
+    return base64.urlsafe_b64decode(whole + "=" * (-len(whole) % 4))
 
 
 def _encodable(text: str) -> str:
