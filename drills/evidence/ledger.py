@@ -33,7 +33,10 @@ MOST_BYTES = 256 * 1024 * 1024
 
 
 class Ledger:
-    """The open end of a ledger. Appending is safe from several threads; close it when the drill is over."""
+    """The open end of a ledger. Appending is safe from several threads; close it when the drill is over.
+
+    ``redactions`` counts the secrets that were taken out of the facts appended here.
+    """
 
     def __init__(self, descriptor: int, path: Path, clock: Clock, redactor: Redactor) -> None:
         self._lock = threading.Lock()
@@ -43,6 +46,7 @@ class Ledger:
         self._entries = 0
         self.path = path
         self.head = GENESIS
+        self.redactions = 0
 
     @classmethod
     def create(cls, path: Path, clock: Clock, redactor: Redactor) -> Self:
@@ -77,12 +81,13 @@ class Ledger:
         Raises:
             EvidenceError: the line could not be kept (the disk is full, say); the ledger is as it was before.
         """
-        redacted = self._redactor.redact_json(fact.model_dump(mode="json"))
+        redacted, redactions = self._redactor.redact_json_counted(fact.model_dump(mode="json"))
         with self._lock:
             line = seal(self._entries + 1, self._clock.now().isoformat(), self.head, redacted)
             entry = LedgerEntry.model_validate_json(line)
             self._write(line + b"\n")
             self._entries, self.head = entry.seq, entry.hash
+            self.redactions += redactions
         return entry
 
     def _write(self, line: bytes) -> None:

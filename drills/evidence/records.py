@@ -92,6 +92,7 @@ class TargetFacts(Frozen):
     """What was drilled. ``settings`` are the figures that gates refer to; ``urls`` carry no query and no credentials.
 
     ``rehearsal_window_seconds`` is set when the windows are shorter than the runbook's: the drill is a rehearsal.
+    ``profile_digest`` is that of the canonical JSON of the profile as it was used.
     """
 
     name: str
@@ -100,10 +101,14 @@ class TargetFacts(Frozen):
     settings: dict[str, float] = {}
     rehearsal_window_seconds: int | None = None
     notes: tuple[str, ...] = ()
+    profile_digest: str = ""
 
 
 class DrillStarted(Frozen):
-    """The first fact of every ledger. ``runbook`` is the whole runbook, so that a verdict needs nothing else."""
+    """The first fact of every ledger. ``runbook`` is the whole runbook, so that a verdict needs nothing else.
+
+    ``run_url`` is the page of the CI job that the drill ran in.
+    """
 
     kind: Literal["drill-started"] = "drill-started"
     drill_id: str
@@ -117,6 +122,7 @@ class DrillStarted(Frozen):
     versions: dict[str, str]
     command: str
     faults: tuple[str, ...] = ()
+    run_url: str | None = None
 
 
 class ItemStarted(Frozen):
@@ -211,6 +217,33 @@ class Artefact(Frozen):
     redactions: int = 0
     item: str | None = None
     surface: str | None = None
+
+
+class Recording(Frozen):
+    """A trace or HAR archive of the browser, without secrets, handed to whoever keeps it outside the repository.
+
+    ``dropped`` counts the parts that were left out whole: sources, stacks, pictures.
+    """
+
+    kind: Literal["recording"] = "recording"
+    path: str
+    media_type: str
+    size: int
+    sha256: str
+    redactions: int
+    dropped: int = 0
+
+
+class CanaryPlanted(Frozen):
+    """Where the run's canary was put, to be found in no published byte; ``canary`` itself shows how it comes out.
+
+    ``ledger_redactions`` is how many secrets were taken out of the facts before this one.
+    """
+
+    kind: Literal["canary-planted"] = "canary-planted"
+    canary: str
+    channels: tuple[str, ...]
+    ledger_redactions: int
 
 
 class Samples(Frozen):
@@ -353,6 +386,8 @@ Fact = Annotated[
     | RuntimeRecovered
     | Disturbance
     | Artefact
+    | Recording
+    | CanaryPlanted
     | Samples
     | ItemFinished
     | Restored
@@ -455,6 +490,7 @@ class DrillRecord(Frozen):
     versions: dict[str, str]
     command: str
     faults: tuple[str, ...]
+    run_url: str | None = None
     started_at: datetime
     finished_at: datetime
     outcome: Literal["completed", "interrupted"]
@@ -471,9 +507,18 @@ class DrillRecord(Frozen):
     switches: tuple[SwitchFlipped, ...]
     disturbances: tuple[Interval, ...]
     artefacts: tuple[Artefact, ...]
+    recordings: tuple[Recording, ...] = ()
+    canary: CanaryPlanted | None = None
     timeline: tuple[Moment, ...]
     residual_risks: tuple[str, ...]
     samples: Samples | None
     decisions: tuple[StageDecided, ...] = ()
     ledger_head: str
     ledger_entries: int
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether every switch that the drill touched is proved to be back."""
+        if self.restored is None:
+            return not self.switches
+        return not self.restored.problems and all(switch.restored for switch in self.restored.switches)

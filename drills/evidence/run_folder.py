@@ -50,3 +50,8 @@ class RunFolder:
     def quarantine(self) -> Path:
         """The folder of raw captures."""
         return self.root / "quarantine"
+
+    @property
+    def recordings(self) -> Path:
+        """The folder of raw traces and HAR archives, inside the quarantine."""
+        return self.quarantine / "recordings"

@@ -11,6 +11,7 @@ from typing import Self
 
 from drills.evidence.records import (
     Artefact,
+    CanaryPlanted,
     Disturbance,
     DrillFinished,
     DrillRecord,
@@ -20,6 +21,7 @@ from drills.evidence.records import (
     JudgedItem,
     JudgedRollback,
     LedgerEntry,
+    Recording,
     Restored,
     Samples,
     StageDecided,
@@ -66,6 +68,7 @@ def judge(entries: Sequence[LedgerEntry]) -> DrillRecord:
         versions=started.versions,
         command=started.command,
         faults=started.faults,
+        run_url=started.run_url,
         started_at=entries[0].at,
         finished_at=entries[-1].at,
         outcome=finished.outcome,
@@ -82,6 +85,8 @@ def judge(entries: Sequence[LedgerEntry]) -> DrillRecord:
         switches=facts.of(SwitchFlipped),
         disturbances=_disturbances(facts),
         artefacts=facts.of(Artefact),
+        recordings=facts.of(Recording),
+        canary=facts.last(CanaryPlanted),
         timeline=timeline(entries, parts.checklist),
         residual_risks=residual_risks(started, parts.checklist, parts.gates, _disturbances(facts)),
         samples=facts.last(Samples),
