@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from drills.clock import SYSTEM_CLOCK
@@ -12,10 +13,13 @@ from drills.errors import DrillError
 from drills.evidence.provenance import gather
 from drills.plugin.options import EMBEDDED
 from drills.restore.state import StateFolder
+from drills.runbook.load import load_runbook
 from drills.target.chromium import find
 from drills.target.environment import METRIC_PREFIX, Environment
-from drills.target.metrics.scrape import fetch_exposition
+from drills.target.fields import read_secret
+from drills.target.metrics.sources import metric_source
 from drills.target.profile import Profile, load_profile
+from drills.verdict.gates import metrics_of
 
 FREE_BYTES = 200_000_000
 INSTALL_BROWSER = "python3 -m playwright install --with-deps chromium"
@@ -82,8 +86,15 @@ def _target(profile: Profile) -> Iterator[Finding]:
 
 
 def _metrics(profile: Profile) -> Finding:
+    """Say how many of the series that gates need have a sample of late."""
+    wanted = frozenset(name for gate in load_runbook(profile.runbook).gates for name in metrics_of(gate))
     try:
-        lines = [line for line in fetch_exposition(profile.metrics.url).splitlines() if line.startswith(METRIC_PREFIX)]
+        with metric_source(profile.metrics, prefix=METRIC_PREFIX, clock=SYSTEM_CLOCK, read=read_secret) as source:
+            now = SYSTEM_CLOCK.now()
+            source.seen_since(now)
+            since = now - timedelta(seconds=2 * source.latency_seconds)
+            samples = source.samples(wanted, since, SYSTEM_CLOCK.now())
     except DrillError as error:
         return Finding("metrics", ok=False, seen=error.message, remedy=error.remedy)
-    return Finding("metrics", ok=bool(lines), seen=f"{len(lines)} samples", remedy=f"check {profile.metrics.url}")
+    seen = "; ".join([f"{len(samples.series)} series that gates need", *samples.problems])
+    return Finding("metrics", ok=bool(samples.series), seen=seen, remedy=f"check {profile.metrics.address}")

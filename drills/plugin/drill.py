@@ -34,6 +34,10 @@ from drills.target.ports import Switch
 from drills.verdict.items import judge_check
 
 
+#: How long a source of metrics may take to answer, beyond the time that it says its samples take.
+METRICS_SECONDS = 5.0
+
+
 @dataclass
 class Drill:
     """One drill under way. Everything that it records belongs to ``item``, the checklist item being exercised."""
@@ -174,6 +178,11 @@ class Drill:
     def samples(self, metrics: Collection[str]) -> Samples:
         """Return the samples of ``metrics`` since the drill began."""
         return self.environment.metrics.samples(metrics, self.began_at, self.clock.now())
+
+    def metrics_caught_up(self) -> bool:
+        """Wait until the metrics tell of this moment, and return whether they do."""
+        moment, metrics = self.clock.now(), self.environment.metrics
+        return self.browser.wait_until(lambda: metrics.seen_since(moment), METRICS_SECONDS + metrics.latency_seconds)
 
     def flipped(self, flip: SwitchFlipped) -> None:
         """Write down a flip that the switchboard confirmed."""

@@ -56,9 +56,10 @@ def test_client_flags_are_independently_switchable(drill: Drill) -> None:
 def _growth(drill: Drill, metric: str) -> float | None:
     """Return by how much a counter grew, as soon as it grows; 0 when it does not, None when it is not there."""
     metrics = drill.environment.metrics
-    drill.browser.wait_until(lambda: metrics.total(metric) is not None, BUDGET_SECONDS)
+    budget = BUDGET_SECONDS + metrics.latency_seconds
+    drill.browser.wait_until(lambda: metrics.total(metric) is not None, budget)
     first = metrics.total(metric)
     if first is None:
         return None
-    drill.browser.wait_until(lambda: (metrics.total(metric) or 0) > first, BUDGET_SECONDS)
+    drill.browser.wait_until(lambda: (metrics.total(metric) or 0) > first, budget)
     return (metrics.total(metric) or first) - first

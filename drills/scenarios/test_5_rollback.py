@@ -78,7 +78,8 @@ def _check_stopped(drill: Drill, surfaces: list[str], mismatches_before: float) 
     drill.browser.pump(SILENCE_SECONDS)
     frames = sum(drill.surface(name).traffic.frame_with(event.doc_key, event.seq) is not None for name in surfaces)
     metrics = drill.environment.metrics
-    drill.browser.wait_until(lambda: (metrics.total(MISMATCHES) or 0.0) > mismatches_before, BUDGET_SECONDS)
+    budget = BUDGET_SECONDS + metrics.latency_seconds
+    drill.browser.wait_until(lambda: (metrics.total(MISMATCHES) or 0.0) > mismatches_before, budget)
     seen = (metrics.total(MISMATCHES) or 0.0) - mismatches_before
     held = [
         drill.holds("legacy-continues", "Convex-only: the legacy lane still gets authority events", observed=legacy),
@@ -136,11 +137,13 @@ def _mismatches_of_a_later_cycle(drill: Drill) -> float | None:
     The cycle under way may still have looked at the documents as they were, so that the one after it is the first.
     """
     metrics = drill.environment.metrics
-    metrics.scrape()
+    budget = BUDGET_SECONDS + metrics.latency_seconds
+    if not drill.metrics_caught_up():
+        return None
     begun = metrics.total(CYCLES) or 0.0
-    drill.browser.wait_until(lambda: (metrics.total(CYCLES) or 0.0) >= begun + 2, BUDGET_SECONDS)
+    drill.browser.wait_until(lambda: (metrics.total(CYCLES) or 0.0) >= begun + 2, budget)
     settled, counted = metrics.total(MISMATCHES), metrics.total(CYCLES) or 0.0
-    later = drill.browser.wait_until(lambda: (metrics.total(CYCLES) or 0.0) > counted, BUDGET_SECONDS)
+    later = drill.browser.wait_until(lambda: (metrics.total(CYCLES) or 0.0) > counted, budget)
     return (metrics.total(MISMATCHES) or 0.0) - settled if later and settled is not None else None
 
 

@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from drills.canonical import digest
 from drills.clock import Clock
 from drills.evidence.records import TargetFacts
 from drills.target.browser import ConsolePage, DrillBrowser
 from drills.target.khala import TOKEN_RENEWAL_SECONDS, Cohort, mint_token
-from drills.target.metrics.scrape import ScrapedMetrics
+from drills.target.metrics.sources import metric_source
 from drills.target.operator import OperatorClient
-from drills.target.ports import HttpSwitchRecipe, Switch
+from drills.target.ports import HttpSwitchRecipe, SecretReference, Switch
 from drills.target.profile import Profile, read_secret
 from drills.target.remote_lease import RemoteLease
 from drills.target.switches.console import ConsoleSwitch
@@ -37,7 +38,7 @@ class Environment:
         self._session = read_secret(profile.khala.session)
         register(self._session, "session-secret")
         self.operator = OperatorClient(profile.operator_api.url, operator_token)
-        self.metrics = ScrapedMetrics(profile.metrics.url, profile.metrics.interval_seconds, METRIC_PREFIX, clock)
+        self.metrics = metric_source(profile.metrics, prefix=METRIC_PREFIX, clock=clock, read=self._metrics_secret)
         self.cohort = Cohort(
             profile.khala.socket_url,
             profile.khala.topic,
@@ -90,6 +91,11 @@ class Environment:
         console.open()
         return console
 
+    def _metrics_secret(self, reference: SecretReference) -> str:
+        secret = read_secret(reference)
+        self._register(secret, "metrics-credential")
+        return secret
+
     def _recipe(self, switch_id: str) -> HttpSwitchRecipe:
         api = self.profile.operator_api
         url = f"{api.url.rstrip('/')}/switches/{switch_id}"
@@ -110,11 +116,12 @@ def target_facts(profile: Profile) -> TargetFacts:
             "console": profile.console.url,
             "dashboard": profile.links.dashboard,
             "khala": profile.khala.socket_url,
-            "metrics": profile.metrics.url,
+            "metrics": profile.metrics.address,
             **({"logs": profile.links.logs.partition("?")[0]} if profile.links.logs else {}),
             **{surface_id: surface.url for surface_id, surface in profile.surfaces.items()},
         },
         settings=profile.objectives.settings(),
         rehearsal_window_seconds=profile.rehearsal.window_seconds if profile.rehearsal else None,
         notes=profile.notes,
+        profile_digest=digest(profile.model_dump(mode="json")),
     )

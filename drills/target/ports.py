@@ -4,45 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated, Literal, Protocol
-
-from pydantic import BaseModel, ConfigDict, Field
+from types import TracebackType
+from typing import Protocol, Self
 
 from drills.evidence.records import Samples
+from drills.target.fields import Frozen, HttpUrl, SecretReference
+from drills.target.recipes import HttpSwitchRecipe, SwitchRecipe
 
-
-class Frozen(BaseModel):
-    """A record that cannot change and takes no unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SecretReference(Frozen):
-    """Where a secret is found: an environment variable or a file. Never its value."""
-
-    env: str | None = None
-    file: Path | None = None
-
-
-class HttpSwitchRecipe(Frozen):
-    """How to read and write one switch over an HTTP API, without any secret in it.
-
-    ``pointer`` is the JSON pointer (RFC 6901) to the value in the answer; the body of the PUT is ``{"value": …}``.
-    ``state_pointer``, where the API has one, leads to a word that is ``ready`` once no change is under way; until then
-    the switch has no value.
-    """
-
-    kind: Literal["http"] = "http"
-    switch: str
-    url: str
-    pointer: str = "/value"
-    state_pointer: str | None = None
-    token: SecretReference | None = None
-    timeout_seconds: float = 30.0
-
-
-SwitchRecipe = Annotated[HttpSwitchRecipe, Field(discriminator="kind")]
+__all__ = [
+    "Frozen",
+    "HttpSwitchRecipe",
+    "HttpUrl",
+    "MetricSource",
+    "SecretReference",
+    "Stimulus",
+    "Switch",
+    "SwitchRecipe",
+]
 
 
 class Switch(Protocol):
@@ -56,7 +34,7 @@ class Switch(Protocol):
         """The switch's id in the runbook."""
 
     @property
-    def recipe(self) -> HttpSwitchRecipe:
+    def recipe(self) -> SwitchRecipe:
         """A description from which another process can restore the switch."""
 
     def read(self) -> str:
@@ -86,8 +64,8 @@ class Stimulus(Frozen):
     occurred_at: datetime
 
 
-class MetricSource(Protocol):
-    """Where raw metric samples come from."""
+class SampleSource(Protocol):
+    """Where raw samples come from."""
 
     def samples(self, metrics: Collection[str], start: datetime, end: datetime) -> Samples:
         """Return the raw samples of every series whose metric name is in ``metrics``, between the two moments.
@@ -95,3 +73,26 @@ class MetricSource(Protocol):
         Raises:
             MetricsUnavailable: the source does not answer or does not speak the format.
         """
+
+
+class MetricSource(SampleSource, Protocol):
+    """Samples of a target that runs. Entered before its first use, and left after its last."""
+
+    @property
+    def latency_seconds(self) -> float:
+        """How long after an event its sample may come at the latest."""
+
+    def seen_since(self, moment: datetime) -> bool:
+        """Look again if need be, and say whether what is known now was sampled at ``moment`` or later."""
+
+    def total(self, metric: str, **labels: str) -> float | None:
+        """Return the newest values of ``metric`` (or of its ``_total``) summed over its series, None without any."""
+
+    def breakdown(self, metric: str, label: str, **labels: str) -> dict[str, float]:
+        """Return the newest values of ``metric`` summed by the values of ``label``."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

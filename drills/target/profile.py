@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,11 +20,11 @@ from pydantic_settings import (
 )
 
 from drills.errors import ProductionRefused, ProfileInvalid
-from drills.target.ports import SecretReference
+from drills.target.metrics.settings import MetricSettings
+from drills.target.ports import HttpUrl, SecretReference
 
 MAXIMUM_SIZE = 1_000_000
 Seconds = Annotated[float, Field(gt=0, le=7 * 86400)]
-HttpUrl = Annotated[str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 SocketUrl = Annotated[str, Field(pattern=r"^wss?://[^\s/]+(/\S*)?$")]
 
 
@@ -122,14 +123,6 @@ class Surface(Section):
     legacy: LegacyTraffic
 
 
-class Metrics(Section):
-    """Where raw samples come from; ``scrape`` reads a ``/metrics`` URL again and again during the drill."""
-
-    kind: Literal["scrape"] = "scrape"
-    url: HttpUrl
-    interval_seconds: Annotated[float, Field(ge=0.2, le=60)] = 1.0
-
-
 class Cohort(Section):
     """Synthetic clients that connect, drop and resume, so that catch-up has something to measure."""
 
@@ -162,7 +155,7 @@ class Profile(BaseSettings):
     operator_api: OperatorApi
     console: Console
     khala: Khala
-    metrics: Metrics
+    metrics: MetricSettings
     cohort: Cohort = Cohort()
     links: Links
     surfaces: Annotated[dict[str, Surface], Field(min_length=1)]
@@ -212,7 +205,7 @@ def parse_profile(document: dict[str, object], name: str, *, allow_production: b
     try:
         profile = Profile.model_validate(document)
     except ValidationError as error:
-        mistakes = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+        mistakes = [f"{_place(item, document)}: {item['msg']}" for item in error.errors()]
         raise ProfileInvalid(
             f"{name} is not a target profile:", mistakes=mistakes, remedy="mend the places named"
         ) from None
@@ -221,6 +214,17 @@ def parse_profile(document: dict[str, object], name: str, *, allow_production: b
             f"{name} describes a production environment", remedy="add --allow-production if that is meant"
         )
     return profile
+
+
+def _place(mistake: ErrorDetails, document: object) -> str:
+    """Return where in the document a mistake is; the kind of a section, which is no key, is left out."""
+    parts, at = [], document
+    for part in mistake["loc"][:-1]:
+        if isinstance(at, dict) and part in at:
+            parts.append(part)
+            at = at[part]
+    missing = ["kind"] if mistake["type"].startswith("union_tag") else []
+    return ".".join(map(str, [*parts, *mistake["loc"][-1:], *missing]))
 
 
 def read_secret(reference: SecretReference) -> str:

@@ -108,7 +108,7 @@ def _find(
     start, end = (moment.timestamp() for moment in period)
     points = seen.moments[(seen.moments >= start) & (seen.moments <= end)]
     finding = _held(seen, points, start, threshold) if len(points) else Finding()
-    hindered = (*obstacles.absent(seen), *obstacles.unobserved(seen, start, end))
+    hindered = (*obstacles.partial(samples), *obstacles.absent(seen), *obstacles.unobserved(seen, start, end))
     return finding.noting(hindered, obstacles.remarks(seen, samples))
 
 

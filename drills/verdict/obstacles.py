@@ -16,10 +16,15 @@ from drills.verdict.view import View, selectors
 def unusable(samples: Samples) -> tuple[str, ...]:
     """Say why nothing at all can be measured with ``samples``."""
     if not samples.series:
-        return ("no samples were taken",)
+        return (f"no samples were taken{_first_problem(samples)}",)
     if not (math.isfinite(samples.interval_seconds) and samples.interval_seconds > 0):
         return (f"the sampling interval is {samples.interval_seconds} s: gaps cannot be told from rests",)
     return ()
+
+
+def partial(samples: Samples) -> tuple[str, ...]:
+    """Say that the source may not have given all samples: what they show can fail a gate, but not pass it."""
+    return (f"the source answered in part{_first_problem(samples)}",) if samples.partial else ()
 
 
 def absent(seen: View) -> tuple[str, ...]:
@@ -75,9 +80,13 @@ def remarks(seen: View, samples: Samples) -> tuple[str, ...]:
         found.append(f"{seen.unread} readings could not be believed and were left out")
     if len(seen.coverage.excused.starts):
         found.append("disturbances by the drill are left out")
-    if samples.problems:
+    if samples.problems and not samples.partial:
         found.append(f"the source reported {len(samples.problems)} problems, the first: {samples.problems[0]}")
     return tuple(found)
+
+
+def _first_problem(samples: Samples) -> str:
+    return f": {samples.problems[0]}" if samples.problems else ""
 
 
 def _coverage(seen: View, point: float) -> str:

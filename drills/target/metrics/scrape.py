@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-import httpx2
 from prometheus_client.parser import text_string_to_metric_families
 
 from drills.clock import Clock
 from drills.errors import MetricsUnavailable
 from drills.evidence.records import Samples, Series
+from drills.target.metrics import newest
+from drills.target.metrics.fetch import MAXIMUM_SIZE, client, get
+from drills.target.metrics.newest import SeriesKey, series_key
 
-MAXIMUM_SIZE = 20_000_000
 TIMEOUT_SECONDS = 5.0
+OK = 200
 
-SeriesKey = tuple[str, tuple[tuple[str, str], ...]]
 Points = list[tuple[float, float]]
 
 
 class ScrapedMetrics:
-    """Scrapes ``url`` every ``interval_seconds`` from :meth:`start` to :meth:`stop`, in a thread of its own.
+    """Scrapes ``url`` every ``interval_seconds`` from entering to leaving, in a thread of its own.
 
     Only metrics whose name begins with ``prefix`` are kept. A scrape that fails is kept too, as a problem: a gap is
     then explained rather than silent.
     """
+
+    latency_seconds = 0.0
 
     def __init__(self, url: str, interval_seconds: float, prefix: str, clock: Clock) -> None:
         self._url = url
@@ -36,6 +39,7 @@ class ScrapedMetrics:
         self._clock = clock
         self._points: dict[SeriesKey, Points] = {}
         self._problems: list[tuple[datetime, str]] = []
+        self._seen = datetime.min.replace(tzinfo=UTC)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metrics", daemon=True)
@@ -57,12 +61,19 @@ class ScrapedMetrics:
         Raises:
             MetricsUnavailable: the URL does not answer, or its answer is not the exposition format.
         """
-        at = self._clock.now().timestamp()
+        at = self._clock.now()
         text = fetch_exposition(self._url)
         read = list(_samples_of(text, self._prefix))
         with self._lock:
+            self._seen = max(self._seen, at)
             for key, value in read:
-                self._points.setdefault(key, []).append((at, value))
+                self._points.setdefault(key, []).append((at.timestamp(), value))
+
+    def seen_since(self, moment: datetime) -> bool:
+        """Take a sample unless there is one of ``moment`` or later, and say whether there is one now."""
+        if self._seen < moment:
+            self._try()
+        return self._seen >= moment
 
     def samples(self, metrics: Collection[str], start: datetime, end: datetime) -> Samples:
         """Return what was scraped between the two moments of the metrics named."""
@@ -82,35 +93,27 @@ class ScrapedMetrics:
 
     def total(self, metric: str, **labels: str) -> float | None:
         """Return the newest values of ``metric`` (or of its ``_total``) summed over its series, None without any."""
-        names = {metric, f"{metric}_total"}
-        with self._lock:
-            newest = [
-                points[-1][1]
-                for (name, pairs), points in self._points.items()
-                if name in names and labels.items() <= dict(pairs).items()
-            ]
-        return sum(newest) if newest else None
+        return newest.total(self._newest(), metric, labels)
 
     def breakdown(self, metric: str, label: str, **labels: str) -> dict[str, float]:
         """Return the newest values of ``metric`` summed by the values of ``label``."""
-        names = {metric, f"{metric}_total"}
-        sums: dict[str, float] = {}
+        return newest.breakdown(self._newest(), metric, label, labels)
+
+    def _newest(self) -> dict[SeriesKey, float]:
         with self._lock:
-            for (name, pairs), points in self._points.items():
-                found = dict(pairs)
-                if name in names and labels.items() <= found.items():
-                    value = found.get(label, "")
-                    sums[value] = sums.get(value, 0.0) + points[-1][1]
-        return sums
+            return {key: points[-1][1] for key, points in self._points.items()}
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            try:
-                self.scrape()
-            except MetricsUnavailable as error:
-                with self._lock:
-                    self._problems.append((self._clock.now(), error.message))
+            self._try()
             self._stop.wait(self._interval)
+
+    def _try(self) -> None:
+        try:
+            self.scrape()
+        except MetricsUnavailable as error:
+            with self._lock:
+                self._problems.append((self._clock.now(), error.message))
 
 
 def fetch_exposition(url: str) -> str:
@@ -119,22 +122,13 @@ def fetch_exposition(url: str) -> str:
     Raises:
         MetricsUnavailable: no answer in time, not a 200, or more than the size allowed.
     """
-    try:
-        with httpx2.Client(timeout=TIMEOUT_SECONDS, trust_env=False) as client, client.stream("GET", url) as answer:
-            answer.raise_for_status()
-            body = _capped(answer.iter_bytes(), url)
-    except httpx2.HTTPError as error:
-        raise MetricsUnavailable(f"{url} does not give metrics: {error}", remedy="drill doctor") from None
-    return body.decode("utf-8", errors="replace")
-
-
-def _capped(chunks: Iterable[bytes], url: str) -> bytes:
-    body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        if len(body) > MAXIMUM_SIZE:
-            raise MetricsUnavailable(f"{url} answers with more than {MAXIMUM_SIZE:,} bytes")
-    return bytes(body)
+    with client(timeout_seconds=TIMEOUT_SECONDS) as opened:
+        answer = get(opened, url)
+    if answer.status != OK:
+        raise MetricsUnavailable(f"{url} does not give metrics: it answers {answer.status}", remedy="drill doctor")
+    if answer.cut:
+        raise MetricsUnavailable(f"{url} answers with more than {MAXIMUM_SIZE:,} bytes")
+    return answer.body.decode("utf-8", errors="replace")
 
 
 def _samples_of(text: str, prefix: str) -> Iterator[tuple[SeriesKey, float]]:
@@ -144,7 +138,7 @@ def _samples_of(text: str, prefix: str) -> Iterator[tuple[SeriesKey, float]]:
         raise MetricsUnavailable(f"the metrics are not in the exposition format: {error}") from None
     for sample in samples:
         if sample.name.startswith(prefix) and not sample.name.endswith("_created"):
-            yield (sample.name, tuple(sorted(sample.labels.items()))), sample.value
+            yield series_key(sample.name, sample.labels), sample.value
 
 
 def _series(key: SeriesKey, points: Points, low: float, high: float) -> Series:

@@ -1,0 +1,73 @@
+"""What a target profile says of its metrics: one section for each kind of source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from drills.target.fields import Frozen, HeaderFields, HttpUrl, SecretReference
+
+LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
+
+class ScrapeSettings(Frozen):
+    """A ``/metrics`` URL that is read again and again while the drill goes on. It remembers nothing of before."""
+
+    kind: Literal["scrape"]
+    url: HttpUrl
+    interval_seconds: Annotated[float, Field(ge=0.2, le=60)] = 1.0
+
+    @property
+    def address(self) -> str:
+        """Where the samples come from."""
+        return self.url
+
+
+class PrometheusSettings(Frozen):
+    """A server with Prometheus's HTTP API (Prometheus, Thanos, Mimir and others).
+
+    ``url`` is the address before ``/api/v1``. ``interval_seconds`` is how often that server scrapes the target, and
+    ``delay_seconds`` how long after a scrape its samples can be asked for at the latest. ``matchers`` are labels that
+    every series must have. Credentials are a bearer ``token``, or whole ``headers``. ``tenant`` is sent as
+    ``X-Scope-OrgID``; ``dedup`` and ``partial_response`` are Thanos's.
+    """
+
+    kind: Literal["prometheus"]
+    url: HttpUrl
+    interval_seconds: Annotated[float, Field(ge=0.2, le=3600)]
+    delay_seconds: Annotated[float, Field(ge=0, le=600)] = 10.0
+    matchers: dict[LabelName, str] = Field(default_factory=dict)
+    token: SecretReference | None = None
+    headers: HeaderFields = Field(default_factory=dict)
+    tenant: str | None = None
+    ca_file: Path | None = None
+    verify_tls: bool = True
+    dedup: bool = True
+    partial_response: bool = False
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+
+    @property
+    def address(self) -> str:
+        """Where the samples come from."""
+        return self.url
+
+
+class OpenMetricsSettings(Frozen):
+    """A file of samples with their times, for judging after the fact; nothing can be drilled with it.
+
+    ``interval_seconds`` is how often the target was scraped; without it, the usual distance of samples is taken.
+    """
+
+    kind: Literal["openmetrics"]
+    path: Path
+    interval_seconds: Annotated[float, Field(ge=0.2, le=3600)] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the samples come from."""
+        return self.path.name
+
+
+MetricSettings = Annotated[ScrapeSettings | PrometheusSettings | OpenMetricsSettings, Field(discriminator="kind")]
