@@ -22,6 +22,7 @@ class Progress:
 
     def __init__(self, runbook: Runbook, console: Console) -> None:
         self._titles = {entry.id: f"{entry.source} {entry.title}" for _, entry in runbook.entries()}
+        self._levels = {level.level: level.source for level in runbook.rollback}
         self._console = console
         self._status: Status | None = None
 
@@ -56,7 +57,7 @@ class Progress:
         for gate in record.gates:
             self._line(gate.verdict, f"{gate.source} {gate.title}")
         for rollback in record.rollback:
-            self._line(rollback.verdict, f"rollback of {rollback.subject}: {rollback.reason}")
+            self._line(rollback.verdict, f"{self._levels[rollback.level]} rollback of {rollback.subject}: {rollback.reason}")
         self._console.print()
         self._line(record.verdict, record.title)
         reasons = "; ".join(record.decision.reasons)
