@@ -17,6 +17,12 @@ OUT = click.option(
 )
 TARGET = click.option("--target", default="embedded", show_default=True, metavar="NAME|FILE", help="What to drill.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Data on stdout, everything else on stderr.")
+SIGN_KEY = click.option(
+    "--sign-key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Sign what is published with this key; else with DRILL_SIGNING_KEY_FILE or DRILL_SIGNING_KEY, if set.",
+)
 USAGE = 2
 
 Parameters = ParamSpec("Parameters")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from drills.cli.options import OUT, TARGET, USAGE, explained
+from drills.cli.options import OUT, SIGN_KEY, TARGET, USAGE, explained
 from drills.plugin.course import chart
 
 #: pytest keeps its reports and leaves the terminal to the drill's own progress.
@@ -27,6 +27,7 @@ QUIET = ("-qq", "--no-header", "--no-summary", "--tb=short", "--drill-progress")
 @click.option("--issue", metavar="ID", help="The issue this drill is recorded under.")
 @click.option("--operator", metavar="NAME", help="Who runs the drill.")
 @click.option("--allow-production", is_flag=True, help="Drill a target whose environment is production.")
+@SIGN_KEY
 @explained
 def run(
     target: str,
@@ -36,6 +37,7 @@ def run(
     faults: Sequence[str],
     issue: str | None,
     operator: str | None,
+    sign_key: Path | None,
     *,
     allow_production: bool,
 ) -> None:
@@ -53,6 +55,7 @@ def run(
         ("-k", expression),
         ("--drill-issue", issue),
         ("--drill-operator", operator),
+        ("--drill-sign-key", str(sign_key) if sign_key else None),
     ):
         words += [option, value] if value else []
     words += ["--drill-allow-production"] if allow_production else []

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib import metadata
 
+#: The name under which the installed packages are published.
+CONSTRAINTS = "constraints.txt"
 PACKAGES = (
     "khala-drills",
     "playwright",
@@ -29,6 +32,20 @@ def versions() -> dict[str, str]:
         "os": _operating_system(),
         **{package: _version(package) for package in PACKAGES},
     }
+
+
+def installed() -> bytes:
+    """Return every installed package as a line that pip takes as a constraint, in order."""
+    pins = {f"{found.metadata['Name']}=={found.version}" for found in metadata.distributions()}
+    return "".join(f"{pin}\n" for pin in sorted(pins, key=str.lower)).encode()
+
+
+def run_address(environment: Mapping[str, str]) -> str | None:
+    """Return the page of the CI job that this is, where its variables tell it: GitHub, GitLab, Jenkins."""
+    server, repository, run = (environment.get(f"GITHUB_{name}") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
+    if server and repository and run:
+        return f"{server}/{repository}/actions/runs/{run}"
+    return environment.get("CI_JOB_URL") or environment.get("BUILD_URL") or None
 
 
 def _operating_system() -> str:

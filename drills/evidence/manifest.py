@@ -24,18 +24,24 @@ class PublishedFile(Frozen):
 
 
 class Manifest(Frozen):
-    """What belongs to a publication called ``name``: the report beside the folder, and every file in it but this."""
+    """What belongs to a publication called ``name``: the report beside the folder, and every file in it but this.
+
+    ``signed_by`` is the fingerprint of the key that attests it; the files that do so are not listed, because they
+    cover this manifest.
+    """
 
     schema_version: Literal[1] = 1
     name: str
     ledger_head: str
     ledger_entries: int
+    signed_by: str | None = None
     report: PublishedFile
     files: tuple[PublishedFile, ...]
 
     def encode(self) -> bytes:
         """Return the manifest as it is written: the same publication gives the same bytes."""
-        return orjson.dumps(self.model_dump(mode="json"), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        fields = self.model_dump(mode="json", exclude_none=True)
+        return orjson.dumps(fields, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def describe(path: str, content: bytes) -> PublishedFile:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from drills.canonical import digest_of_bytes
 from drills.errors import PublicationRefused, SecretFound
@@ -24,13 +25,26 @@ BUDGET_BYTES = 1_500_000
 NAMED_LARGEST = 5
 
 
+class Attestor(Protocol):
+    """Signs what is published."""
+
+    @property
+    def signed_by(self) -> str:
+        """The fingerprint of the key."""
+        ...
+
+    def attest(self, manifest: Manifest) -> Mapping[str, bytes]:
+        """Return the files that attest ``manifest``, by name."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
     """What a drill publishes.
 
     ``report`` is given the name of the published folder and returns Markdown that links into it. ``artefacts`` is the
     folder of an :class:`~drills.evidence.artefacts.ArtefactStore`, ``extra`` holds further files by name (JUnit XML,
-    the pytest HTML page), which are redacted here.
+    the pytest HTML page), which are redacted here. Without an ``attestor`` nothing is signed.
     """
 
     date: dt.date
@@ -42,6 +56,7 @@ class Publication:
     redactor: Redactor
     extra: Mapping[str, bytes] = field(default_factory=dict)
     budget_bytes: int = BUDGET_BYTES
+    attestor: Attestor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +105,14 @@ def _files(publication: Publication, entries: Sequence[LedgerEntry]) -> dict[str
     whole_lines, _, _ = read_regular(publication.ledger).rpartition(b"\n")
     own = {RECORD: publication.record, LEDGER: whole_lines + b"\n" if whole_lines else b""}
     taken = [*own, *artefacts, *extra, MANIFEST]
-    twice = sorted({name for name in taken if taken.count(name) > 1})
+    _demand_unique(taken)
+    return {**own, **artefacts, **extra}
+
+
+def _demand_unique(names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise PublicationRefused(f"two files to publish have the same name: {', '.join(twice)}")
-    return {**own, **artefacts, **extra}
 
 
 def _redacted(redactor: Redactor, name: str, content: bytes) -> bytes:
@@ -130,14 +149,18 @@ class _Draft:
 
 def _draft(publication: Publication, name: str, files: Mapping[str, bytes], entries: Sequence[LedgerEntry]) -> _Draft:
     report = publication.report(name).encode()
+    attestor = publication.attestor
     manifest = Manifest(
         name=name,
         ledger_head=entries[-1].hash if entries else GENESIS,
         ledger_entries=len(entries),
+        signed_by=attestor.signed_by if attestor else None,
         report=describe(f"{name}.md", report),
         files=describe_all(files),
     )
-    draft = _Draft({**files, MANIFEST: manifest.encode()}, report, manifest)
+    attestations = attestor.attest(manifest) if attestor else {}
+    _demand_unique([*files, *attestations])
+    draft = _Draft({**files, MANIFEST: manifest.encode(), **attestations}, report, manifest)
     everything = {f"{name}.md": report, **{f"{name}/{path}": content for path, content in draft.files.items()}}
     _fits(everything, publication.budget_bytes)
     _holds_no_secret(everything, publication.redactor)

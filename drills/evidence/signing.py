@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import Field, ValidationError
 from securesystemslib.dsse import Envelope as SignedBytes
 from securesystemslib.exceptions import VerificationError
-from securesystemslib.signer import (  # type: ignore[attr-defined] - documented there, and missing in its __all__
+from securesystemslib.signer import (  # type: ignore[attr-defined]  # documented there, missing in __all__
     CryptoSigner,
     SSlibKey,
 )
@@ -90,7 +90,7 @@ class Envelope(Frozen):
 class PublicKey:
     """The half of a key that checks signatures."""
 
-    key: SSlibKey
+    public: Ed25519PublicKey
 
     @classmethod
     def parse(cls, pem: bytes, name: str) -> Self:
@@ -107,12 +107,7 @@ class PublicKey:
             raise SigningKeyInvalid(
                 f"{name} is not a public ed25519 key in PEM", remedy="name the .pub file that `drill keygen` wrote"
             )
-        return cls._of(key)
-
-    @classmethod
-    def _of(cls, key: Ed25519PublicKey) -> Self:
-        der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return cls(SSlibKey.from_crypto(key, keyid=digest_of_bytes(der)))
+        return cls(key)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -130,12 +125,17 @@ class PublicKey:
     @property
     def fingerprint(self) -> str:
         """The key's name: ``sha256:`` and the digest of its DER form."""
-        return self.key.keyid
+        return digest_of_bytes(self.public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
     @property
     def pem(self) -> bytes:
         """The key as a PEM text."""
-        return str(self.key.keyval["public"]).strip().encode() + b"\n"
+        return self.public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    @property
+    def key(self) -> SSlibKey:
+        """The key as securesystemslib has it, under its fingerprint."""
+        return SSlibKey.from_crypto(self.public, keyid=self.fingerprint)
 
     def made(self, envelope: Envelope) -> bool:
         """Tell whether this key signed ``envelope``."""
@@ -192,7 +192,7 @@ class SigningKey:
     @property
     def public(self) -> PublicKey:
         """The half that may be known."""
-        return PublicKey._of(self.private.public_key())  # noqa: SLF001 - two halves of one thing
+        return PublicKey(self.private.public_key())
 
     @property
     def pem(self) -> bytes:

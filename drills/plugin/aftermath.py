@@ -13,6 +13,7 @@ from drills.evidence.records import DrillFinished, DrillRecord, DrillStarted, Le
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
 from drills.plugin.publishing import judge_run, publish_run
+from drills.plugin.signature import take_key
 from drills.restore.journal import Journal
 from drills.restore.lease import holder
 from drills.restore.recover import told_by
@@ -43,24 +44,30 @@ def unpublished(state: StateFolder) -> Iterator[RunFolder]:
 
 
 def publish_again(
-    folder: RunFolder, state: StateFolder, out: Path | None = None, clock: Clock = SYSTEM_CLOCK
+    folder: RunFolder,
+    state: StateFolder,
+    out: Path | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+    sign_key: Path | None = None,
 ) -> tuple[DrillRecord, Published]:
     """Judge a run from its ledger and publish it; one that was killed gets its last words first.
 
-    It goes to ``out``, or to where the drill itself would have published.
+    It goes to ``out``, or to where the drill itself would have published, signed if there is a key.
 
     Raises:
         LeaseHeld: the drill is still at it.
+        SigningKeyInvalid: the key cannot be used.
         EvidenceError: the evidence cannot be read or published.
     """
     entries = _entries(folder)
     redactor = Redactor()
+    key = take_key(sign_key, redactor)
     if not _is_closed(entries):
         if _alive(state, entries):
             raise LeaseHeld(f"drill {folder.root.name} is still at it", remedy="wait for its end")
         _write_last_words(folder, state, redactor, clock)
     record = judge_run(folder)
-    return record, publish_run(folder, record, redactor, out or _destination(folder))
+    return record, publish_run(folder, record, redactor, out or _destination(folder), key)
 
 
 def _entries(folder: RunFolder) -> tuple[LedgerEntry, ...]:

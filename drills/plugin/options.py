@@ -27,6 +27,7 @@ class DrillOptions:
     operator: str
     command: str
     allow_production: bool
+    sign_key: Path | None
     repository: Path
 
     @classmethod
@@ -41,5 +42,6 @@ class DrillOptions:
             operator=config.getoption("drill_operator") or f"{getpass.getuser()}@{socket.gethostname()}",
             command=config.getoption("drill_command") or " ".join(["pytest", *config.invocation_params.args]),
             allow_production=config.getoption("drill_allow_production"),
+            sign_key=Path(named) if (named := config.getoption("drill_sign_key")) else None,
             repository=Path.cwd(),
         )

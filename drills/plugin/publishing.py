@@ -8,11 +8,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from drills.evidence.attesting import Attestor
 from drills.evidence.ledger import read_valid_prefix
 from drills.evidence.publication import RECORD, Publication, Published, publish
 from drills.evidence.records import DrillRecord, Verdict
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
+from drills.evidence.signing import SigningKey
 from drills.report.render import render_index, render_report, render_step_summary
 from drills.verdict.judge import judge
 
@@ -32,24 +34,31 @@ def judge_run(folder: RunFolder) -> DrillRecord:
     return judge(read_valid_prefix(folder.ledger).entries)
 
 
-def publish_run(folder: RunFolder, record: DrillRecord, redactor: Redactor, out: Path) -> Published:
+def publish_run(
+    folder: RunFolder, record: DrillRecord, redactor: Redactor, out: Path, key: SigningKey | None = None
+) -> Published:
     """Publish the record of a run with its report, artefacts and pytest's reports, and bring the index up to date.
+
+    With a ``key`` the publication is signed.
 
     Raises:
         EvidenceError: it cannot be published; the run folder keeps everything.
     """
     earlier = published_records(out)
     previous = max((found for _, found in earlier), key=lambda found: found.finished_at, default=None)
+    attestor = Attestor(record, key) if key else None
+    signed_by = attestor.signed_by if attestor else None
     published = publish(
         Publication(
             date=record.started_at.date(),
             slug=record.slug,
-            report=lambda name: render_report(record, folder=name, previous=previous),
+            report=lambda name: render_report(record, folder=name, previous=previous, signed_by=signed_by),
             record=record.model_dump_json().encode() + b"\n",
             artefacts=folder.artefacts,
             ledger=folder.ledger,
             redactor=redactor,
             extra=_pytest_reports(folder),
+            attestor=attestor,
         ),
         out,
     )
@@ -80,7 +89,7 @@ def write_index(out: Path) -> Path:
 
 def exit_code(record: DrillRecord) -> int:
     """Return the exit code of a drill: switches first, then how it ended, then its verdict."""
-    if _not_restored(record):
+    if not record.is_restored:
         return NOT_RESTORED
     if record.outcome == "interrupted":
         return INTERRUPTED
@@ -90,12 +99,6 @@ def exit_code(record: DrillRecord) -> int:
 def _pytest_reports(folder: RunFolder) -> dict[str, bytes]:
     paths = (folder.quarantine / name for name in (JUNIT, PAGE))
     return {path.name: path.read_bytes() for path in paths if path.is_file()}
-
-
-def _not_restored(record: DrillRecord) -> bool:
-    if record.restored is None:
-        return bool(record.switches)
-    return bool(record.restored.problems) or not all(switch.restored for switch in record.restored.switches)
 
 
 def _write_step_summary(record: DrillRecord) -> None:

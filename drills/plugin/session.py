@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +14,7 @@ from drills.canonical import digest
 from drills.clock import SYSTEM_CLOCK, Clock
 from drills.errors import ConfigurationError
 from drills.evidence.artefacts import ArtefactStore
-from drills.evidence.environment import versions
+from drills.evidence.environment import CONSTRAINTS, installed, run_address, versions
 from drills.evidence.ledger import Ledger
 from drills.evidence.provenance import gather, previous_drill
 from drills.evidence.records import (
@@ -33,6 +34,7 @@ from drills.plugin.options import EMBEDDED, DrillOptions
 from drills.plugin.progress import Progress
 from drills.plugin.publishing import JUNIT, PAGE, exit_code, judge_run, publish_run
 from drills.plugin.safety import guarded_switchboard
+from drills.plugin.signature import take_key
 from drills.restore.state import StateFolder
 from drills.runbook.model import Runbook
 from drills.target.browser import Browser, DrillBrowser, Playwright
@@ -61,6 +63,7 @@ class DrillSession:
         self.state = StateFolder.default()
         self.progress = Progress(self.runbook, console)
         self.redactor = Redactor()
+        self.key = take_key(options.sign_key, self.redactor)
         self.drill_id = f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         self.folder = RunFolder.create(self.state.root, self.drill_id)
         self.folder.destination.write_text(str(options.out.absolute()), encoding="utf-8")
@@ -99,6 +102,9 @@ class DrillSession:
         assert profile is not None, "the target is started first"  # noqa: S101
         started = self._started(profile)
         self.ledger.append(started)
+        self.store.keep(
+            CONSTRAINTS, installed(), category="configuration", title="Installed packages", media_type="text/plain"
+        )
         environment = self._open.enter_context(Environment(profile, self.clock, self.redactor.register))
         pages = DrillBrowser(playwright, browser, profile, self.interruption.check)
         self._open.callback(pages.close)
@@ -180,7 +186,7 @@ class DrillSession:
         """
         self.ledger.close()
         record = judge_run(self.folder)
-        published = publish_run(self.folder, record, self.redactor, self.options.out)
+        published = publish_run(self.folder, record, self.redactor, self.options.out, self.key)
         self.progress.conclude(record, str(published.report))
         return exit_code(record)
 
@@ -206,6 +212,7 @@ class DrillSession:
             versions=versions(),
             command=self.options.command,
             faults=self.options.faults,
+            run_url=run_address(os.environ),
         )
 
 

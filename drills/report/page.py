@@ -13,7 +13,7 @@ from drills.report.gates import Disturbances, GateRow, disturbances, gate_reason
 from drills.report.headline import Fact, Headline, facts, headline, reasons, subtitle
 from drills.report.history import ChangeRow, Commits, changes, commits
 from drills.report.items import ItemRow, RequiredRow, item_rows, required_rows
-from drills.report.markdown import Markdown, fence
+from drills.report.markdown import Markdown, code, fence, text
 from drills.report.rollback import Restoration, RollbackRow, restoration, rollback_reasons, rollback_rows
 from drills.report.wording import duration, second
 
@@ -56,10 +56,13 @@ class Page:
     files: FileList
     reproduce: Markdown
     risks: tuple[str, ...]
+    signature: Markdown
     verify: Markdown
 
 
-def build_page(record: DrillRecord, folder: str | None, previous: DrillRecord | None = None) -> Page:
+def build_page(
+    record: DrillRecord, folder: str | None, previous: DrillRecord | None = None, signed_by: str | None = None
+) -> Page:
     """Return the page of ``record``. Links go below ``folder``; a page shown elsewhere has none."""
     exhibits = Exhibits(record, folder)
     return Page(
@@ -88,8 +91,21 @@ def build_page(record: DrillRecord, folder: str | None, previous: DrillRecord | 
         files=exhibits.files(),
         reproduce=fence(_reproduce(record), "sh"),
         risks=record.residual_risks,
-        verify=fence(f"drill verify {folder or record.drill_id}", "sh"),
+        signature=signature(signed_by),
+        verify=fence(_verify(folder or record.drill_id, signed_by), "sh"),
     )
+
+
+def signature(signed_by: str | None) -> Markdown:
+    """Return who signed the publication, and what that is worth."""
+    if signed_by is None:
+        return text("Unsigned: this shows that the evidence is consistent, not who published it.")
+    key = code(signed_by)
+    return Markdown(f"Signed by key {key}. Take its public half from someone you trust, never from this folder:")
+
+
+def _verify(folder: str, signed_by: str | None) -> str:
+    return f"drill verify {folder}" + (" --key KEY.pub" if signed_by else "")
 
 
 def _samples_source(record: DrillRecord) -> str:

@@ -20,12 +20,15 @@ _INSTALLED = Path(__file__).parent / "templates"
 _CHECKOUT = Path(__file__).parents[2] / "report_templates"
 
 
-def render_report(record: DrillRecord, *, folder: str, previous: DrillRecord | None = None) -> str:
+def render_report(
+    record: DrillRecord, *, folder: str, previous: DrillRecord | None = None, signed_by: str | None = None
+) -> str:
     """Return the Markdown report of ``record``. Its evidence lies in ``folder``, beside the report.
 
     The same record gives the same bytes. With the ``previous`` drill, the report says what changed since.
+    ``signed_by`` is the fingerprint of the key that signs the publication.
     """
-    return _document("drill_report.md.j2", page=build_page(record, folder, previous))
+    return _document("drill_report.md.j2", page=build_page(record, folder, previous, signed_by))
 
 
 def render_index(records: Sequence[tuple[str, DrillRecord]]) -> str:
