@@ -86,21 +86,23 @@ def test_all_mistakes_are_told_at_once_each_with_its_place(document: dict[str, A
 
 
 def test_references_that_lead_nowhere_are_told(document: dict[str, Any]) -> None:
-    """Unknown switches, preconditions and surfaces are named with what is known."""
+    """Unknown switches, preconditions, surfaces and gates are named with what is known."""
     document["rollback"][0]["switches"] = ["webb"]
     document["checklist"][1]["needs"] = ["dual"]
     document["checklist"][1]["surfaces"] = ["watch"]
+    document["panels"][3]["gate"] = "drift"
     assert [mistake.split(":")[0] for mistake in mistakes_of(document)] == [
         "rollback[0].switches",
         "checklist[1].needs",
         "checklist[1].surfaces",
+        "panels[3].gate",
     ]
 
 
 def test_ids_are_used_once_per_kind(document: dict[str, Any]) -> None:
     """Two gates of one id would be one gate to a reader."""
-    document["gates"][1]["id"] = document["gates"][0]["id"]
-    assert mistakes_of(document) == ("gates[1].id: 'parity-mismatch-rate' is used twice",)
+    document["gates"][3]["id"] = document["gates"][0]["id"]
+    assert mistakes_of(document) == ("gates[3].id: 'parity-mismatch-rate' is used twice",)
 
 
 def test_preconditions_and_items_do_not_share_an_id(document: dict[str, Any]) -> None:

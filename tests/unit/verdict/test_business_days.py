@@ -38,7 +38,7 @@ def test_a_business_day_leaves_weekends_out(began: str, over: str) -> None:
 
 
 def test_public_holidays_and_the_time_zone_are_those_of_the_calendar() -> None:
-    """In Bavaria, a business day that begins on 5 January at noon skips Epiphany; summer time does not stretch a day."""
+    """In Bavaria, a day that begins on 5 January at noon skips Epiphany, and summer time does not stretch a day."""
     assert BAVARIA.end(at("2026-01-05 11:00"), ONE_DAY) == at("2026-01-07 11:00")
     assert BAVARIA.end(at("2026-03-27 11:00"), ONE_DAY) == at("2026-03-30 10:00")
     assert WEEKDAYS.end(at("2026-01-05 11:00"), ONE_DAY) == at("2026-01-06 11:00")
