@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from drills.runbook.model import Gate, Rate, TrendToZero
 from drills.verdict.spans import ROUNDING, Floats
@@ -55,7 +55,8 @@ def rising(values: Floats) -> float:
     """
     if len(values) < FEWEST or np.ptp(values) == 0:
         return 1.0
-    return float(stats.kendalltau(np.arange(len(values)), values, alternative="greater").pvalue)
+    # scipy loads its statistics, half a second of them, when they are first asked for.
+    return float(scipy.stats.kendalltau(np.arange(len(values)), values, alternative="greater").pvalue)
 
 
 def _bucket_values(view: View, edges: Floats) -> Floats:
