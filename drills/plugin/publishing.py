@@ -8,21 +8,23 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from drills.errors import EvidenceError, IntegrityBroken
 from drills.evidence.attesting import Attestor
+from drills.evidence.decisions import DECISIONS, read_decisions
 from drills.evidence.ledger import read_valid_prefix
 from drills.evidence.publication import RECORD, Publication, Published, publish
-from drills.evidence.records import DrillRecord, Verdict
+from drills.evidence.records import DrillRecord, StageDecided, Verdict
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
 from drills.evidence.signing import SigningKey
-from drills.report.render import render_index, render_report, render_step_summary
+from drills.report.decisions import PAGE as PAGE_OF_DECISIONS
+from drills.report.render import render_decisions, render_index, render_report, render_step_summary
 from drills.verdict.judge import judge
+from drills.verdict.promotion import follows
 
 EXIT_CODES = {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 10, Verdict.NOT_RUN: 10}
 NOT_RESTORED, INTERRUPTED = 11, 130
 INDEX = "README.md"
-#: What pytest writes about a run; a drill that was killed has neither.
-JUNIT, PAGE = "junit.xml", "pytest.html"
 
 
 def judge_run(folder: RunFolder) -> DrillRecord:
@@ -37,7 +39,7 @@ def judge_run(folder: RunFolder) -> DrillRecord:
 def publish_run(
     folder: RunFolder, record: DrillRecord, redactor: Redactor, out: Path, key: SigningKey | None = None
 ) -> Published:
-    """Publish the record of a run with its report, artefacts and pytest's reports, and bring the index up to date.
+    """Publish the record of a run with its report and artefacts, and bring the index up to date.
 
     With a ``key`` the publication is signed.
 
@@ -57,13 +59,12 @@ def publish_run(
             artefacts=folder.artefacts,
             ledger=folder.ledger,
             redactor=redactor,
-            extra=_pytest_reports(folder),
             attestor=attestor,
         ),
         out,
     )
     write_index(out)
-    _write_step_summary(record)
+    append_step_summary(render_step_summary(record))
     return published
 
 
@@ -79,12 +80,35 @@ def published_records(out: Path) -> Sequence[tuple[str, DrillRecord]]:
 
 
 def write_index(out: Path) -> Path:
-    """Write the index of ``out`` anew, in one step, and return its path."""
-    index = out / INDEX
-    fresh = out / f".{INDEX}.{os.getpid()}"
-    fresh.write_text(render_index(published_records(out)), encoding="utf-8")
-    fresh.replace(index)
-    return index
+    """Write the index of ``out`` and its page of stage decisions anew, each in one step; return the index's path."""
+    decisions, damage = _decisions(out)
+    if decisions:
+        _replace(out / PAGE_OF_DECISIONS, render_decisions(decisions))
+    return _replace(out / INDEX, render_index(published_records(out), decisions, damage=damage))
+
+
+def decisions_of(out: Path) -> tuple[StageDecided, ...]:
+    """Return the stage decisions recorded in ``out``, oldest first.
+
+    Raises:
+        LedgerDamaged: the chain of the log is broken.
+        IntegrityBroken: a decision does not follow from what it rests on.
+    """
+    recorded = read_decisions(out)
+    wrong = [str(entry.number) for entry in recorded if not follows(entry.decided)]
+    if wrong:
+        raise IntegrityBroken(
+            f"{out / DECISIONS}: not what their own requirements give: decision {', '.join(wrong)}",
+            remedy="fetch the original log",
+        )
+    return tuple(entry.decided for entry in recorded)
+
+
+def recent_decisions(out: Path, runbook: str) -> tuple[StageDecided, ...]:
+    """Return the stage decisions by ``runbook`` since the newest drill in ``out``; none of a log that is damaged."""
+    last = max((record.finished_at for _, record in published_records(out)), default=None)
+    decisions, _ = _decisions(out)
+    return tuple(one for one in decisions if one.runbook == runbook and (last is None or one.decided_at > last))
 
 
 def exit_code(record: DrillRecord) -> int:
@@ -96,13 +120,23 @@ def exit_code(record: DrillRecord) -> int:
     return EXIT_CODES[record.verdict]
 
 
-def _pytest_reports(folder: RunFolder) -> dict[str, bytes]:
-    paths = (folder.quarantine / name for name in (JUNIT, PAGE))
-    return {path.name: path.read_bytes() for path in paths if path.is_file()}
-
-
-def _write_step_summary(record: DrillRecord) -> None:
+def append_step_summary(summary: str) -> None:
     """Append to the summary of a GitHub job, where this is one."""
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as stream:
-            stream.write(render_step_summary(record))
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as stream:
+            stream.write(summary)
+
+
+def _decisions(out: Path) -> tuple[tuple[StageDecided, ...], str]:
+    """Return the decisions, or none and what is wrong with the log: a drill is published all the same."""
+    try:
+        return decisions_of(out), ""
+    except EvidenceError as error:
+        return (), error.message
+
+
+def _replace(path: Path, content: str) -> Path:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    fresh.write_text(content, encoding="utf-8")
+    fresh.replace(path)
+    return path

@@ -26,13 +26,14 @@ from drills.evidence.records import (
 )
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
+from drills.plugin.captures import JUNIT, PAGE, Captures
 from drills.plugin.course import Course, chart
 from drills.plugin.drill import Drill
 from drills.plugin.effect import observe_effect
 from drills.plugin.interruption import Interruption
 from drills.plugin.options import EMBEDDED, DrillOptions
 from drills.plugin.progress import Progress
-from drills.plugin.publishing import JUNIT, PAGE, exit_code, judge_run, publish_run
+from drills.plugin.publishing import exit_code, judge_run, publish_run, recent_decisions
 from drills.plugin.safety import guarded_switchboard
 from drills.plugin.signature import take_key
 from drills.restore.state import StateFolder
@@ -71,6 +72,7 @@ class DrillSession:
         self.store = ArtefactStore(self.folder.artefacts, self.redactor, self.ledger)
         self.drill: Drill | None = None
         self.interruption = Interruption()
+        self.captures = Captures(self.folder, self.redactor, tracing=options.tracing)
         self._outcomes: dict[str, str] = {}
         self._open = ExitStack()
 
@@ -102,11 +104,21 @@ class DrillSession:
         assert profile is not None, "the target is started first"  # noqa: S101
         started = self._started(profile)
         self.ledger.append(started)
+        for decided in recent_decisions(self.options.out, self.runbook.id):
+            self.ledger.append(decided)
         self.store.keep(
             CONSTRAINTS, installed(), category="configuration", title="Installed packages", media_type="text/plain"
         )
         environment = self._open.enter_context(Environment(profile, self.clock, self.redactor.register))
-        pages = DrillBrowser(playwright, browser, profile, self.interruption.check)
+        self.captures.know(os.environ, profile)
+        pages = DrillBrowser(
+            playwright,
+            browser,
+            profile,
+            self.interruption.check,
+            hear=self.redactor.learn,
+            recorder=self.captures.recorder,
+        )
         self._open.callback(pages.close)
         switches = environment.switches()
         board = self._open.enter_context(
@@ -136,6 +148,7 @@ class DrillSession:
             store=self.store,
             clock=self.clock,
             began_at=self.clock.now(),
+            commands=[self.captures.plant_in_children(os.environ)],
         )
         return self.drill
 
@@ -148,8 +161,8 @@ class DrillSession:
             drill, ended_at = self.drill, self.clock.now()
             self.ledger.append(drill.board.restore())
             metrics = frozenset(name for gate in self.runbook.gates for name in metrics_of(gate))
-            self.ledger.append(drill.environment.metrics.samples(metrics, drill.began_at, ended_at))
             reason = self.interruption.name
+            self.ledger.append(drill.last_samples(metrics, ended_at, patient=not reason))
             self.ledger.append(DrillFinished(outcome="interrupted" if reason else "completed", reason=reason or ""))
 
     def enter(self, item: str) -> None:
@@ -184,10 +197,16 @@ class DrillSession:
         Raises:
             EvidenceError: the evidence cannot be published; it stays in the run folder.
         """
+        traces = self.options.traces
+        recordings = self.captures.conclude(self.ledger, self.store, traces=traces is not None)
         self.ledger.close()
         record = judge_run(self.folder)
         published = publish_run(self.folder, record, self.redactor, self.options.out, self.key)
         self.progress.conclude(record, str(published.report))
+        if traces:
+            self.progress.say(f"traces: {self.captures.hand_out(recordings, traces, published.folder.name)}")
+        elif self.captures.recorder:
+            self.progress.say(f"raw traces, with secrets in them, for your eyes only: {self.folder.recordings}")
         return exit_code(record)
 
     def _flipped(self, flip: SwitchFlipped) -> None:

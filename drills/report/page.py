@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drills.evidence.records import DrillRecord, Moment
+from drills.report.decisions import DecisionRow, decision_row
 from drills.report.exhibits import Exhibits, FileList, Picture
 from drills.report.gates import Disturbances, GateRow, disturbances, gate_reasons, gate_rows
 from drills.report.headline import Fact, Headline, facts, headline, reasons, subtitle
@@ -38,6 +39,7 @@ class Page:
     reasons: tuple[str, ...]
     decision_reasons: tuple[str, ...]
     changes: tuple[ChangeRow, ...] | None
+    decisions: tuple[DecisionRow, ...]
     preconditions: tuple[ItemRow, ...]
     checklist: tuple[ItemRow, ...]
     gates: tuple[GateRow, ...]
@@ -73,6 +75,7 @@ def build_page(
         reasons=reasons(record),
         decision_reasons=record.decision.reasons,
         changes=None if previous is None else changes(record, previous),
+        decisions=tuple(decision_row(decided) for decided in record.decisions),
         preconditions=item_rows(record.preconditions, exhibits),
         checklist=item_rows(record.checklist, exhibits),
         gates=gate_rows(record.gates),

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from drills.evidence.records import DrillRecord
+from drills.evidence.records import DrillRecord, StageDecided
+from drills.report.decisions import decision_row, decision_view
 from drills.report.history import index
 from drills.report.markdown import inert
 from drills.report.page import build_page
@@ -31,9 +32,25 @@ def render_report(
     return _document("drill_report.md.j2", page=build_page(record, folder, previous, signed_by))
 
 
-def render_index(records: Sequence[tuple[str, DrillRecord]]) -> str:
-    """Return the index of (report file name, record) pairs, newest first."""
-    return _document("index.md.j2", index=index(records))
+def render_index(
+    records: Sequence[tuple[str, DrillRecord]], decisions: Sequence[StageDecided] = (), *, damage: str = ""
+) -> str:
+    """Return the index of (report file name, record) pairs and of stage decisions, newest first.
+
+    ``damage`` says what is wrong with the log of decisions, if anything is.
+    """
+    rows = [decision_row(decided) for decided in reversed(decisions)]
+    return _document("index.md.j2", index=index(records), decisions=rows, damage=damage)
+
+
+def render_decisions(decisions: Sequence[StageDecided]) -> str:
+    """Return the page of all stage decisions, newest first."""
+    return _document("decisions.md.j2", decisions=[decision_view(decided) for decided in reversed(decisions)])
+
+
+def render_decision(decided: StageDecided) -> str:
+    """Return the section of one stage decision."""
+    return _document("_decision.md.j2", decision=decision_view(decided))
 
 
 def render_step_summary(record: DrillRecord, *, limit: int = STEP_SUMMARY_LIMIT) -> str:

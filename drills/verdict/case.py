@@ -30,12 +30,16 @@ class PublishedDrill:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """The gates over the hold: since when, on which samples (``digest`` None without any), and how each was judged."""
+    """The gates over the hold: since when, on which samples (``digest`` None without any), and how each was judged.
+
+    ``problem`` says why there are no samples.
+    """
 
     begin: datetime
     source: str
     digest: str | None
     judged: tuple[JudgedGate, ...]
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

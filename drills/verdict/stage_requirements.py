@@ -1,4 +1,4 @@
-"""What the stage itself must show before it is left: where the rollout is, for how long, and gates that stayed green."""
+"""What the stage itself must show before it is left: where the rollout is, for how long, and gates that stay green."""
 
 from __future__ import annotations
 
@@ -76,12 +76,13 @@ def _hold(case: StageCase, now: datetime) -> Requirement:
 
 def _gate(case: StageCase, gate: Gate) -> Requirement:
     judged = next((one for one in case.gates.judged if one.id == gate.id), None)
+    reason = judged.reason if judged else "it was not judged"
     return Requirement(
         id=f"gate-{gate.id}",
         title=f"Gate: {gate.title}",
         source=gate.source,
         verdict=judged.verdict if judged else Verdict.NOT_RUN,
-        reason=judged.reason if judged else "it was not judged",
+        reason=f"{reason}: {case.gates.problem}" if case.gates.problem else reason,
         evidence=links(case.gates.source),
         remedy=_gate_remedy(judged),
     )
