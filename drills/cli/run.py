@@ -12,6 +12,7 @@ import click
 import pytest
 
 from drills.cli.options import OUT, SIGN_KEY, TARGET, USAGE, explained
+from drills.evidence.recordings import FOLDER as TRACES
 from drills.plugin.course import chart
 
 #: pytest keeps its reports and leaves the terminal to the drill's own progress.
@@ -26,6 +27,14 @@ QUIET = ("-qq", "--no-header", "--no-summary", "--tb=short", "--drill-progress")
 @click.option("--fault", "faults", multiple=True, metavar="NAME", help="Inject a fault into the embedded staging.")
 @click.option("--issue", metavar="ID", help="The issue this drill is recorded under.")
 @click.option("--operator", metavar="NAME", help="Who runs the drill.")
+@click.option("--tracing", is_flag=True, help="Record Playwright traces and HAR archives into the private run folder.")
+@click.option(
+    "--publish-traces",
+    metavar="[DIR]",
+    is_flag=False,
+    flag_value=TRACES,
+    help=f"Record, and write the traces without secrets below DIR ({TRACES}), for a CI job to upload.",
+)
 @click.option("--allow-production", is_flag=True, help="Drill a target whose environment is production.")
 @SIGN_KEY
 @explained
@@ -38,7 +47,9 @@ def run(
     issue: str | None,
     operator: str | None,
     sign_key: Path | None,
+    publish_traces: str | None,
     *,
+    tracing: bool,
     allow_production: bool,
 ) -> None:
     """Run the drill, judge it, and publish its report.
@@ -56,6 +67,8 @@ def run(
         ("--drill-issue", issue),
         ("--drill-operator", operator),
         ("--drill-sign-key", str(sign_key) if sign_key else None),
+        ("--drill-publish-traces", publish_traces),
+        ("--tracing", "on" if tracing else None),
     ):
         words += [option, value] if value else []
     words += ["--drill-allow-production"] if allow_production else []

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from drills.canonical import digest_of_bytes
 from drills.errors import EvidenceError, PublicationRefused
+from drills.evidence.canary import Channel
 from drills.evidence.durable import PRIVATE_FOLDER, flush_folder, write_new
 from drills.evidence.ledger import Ledger
 from drills.evidence.naming import alternatives, file_name, known_media_type
+from drills.evidence.png import with_text
 from drills.evidence.records import Artefact
 from drills.evidence.redaction import Redactor
 
@@ -18,13 +20,18 @@ MOST_BYTES = 16 * 1024 * 1024
 
 
 class ArtefactStore:
-    """Keeps files in one flat, private folder. Safe to use from several threads."""
+    """Keeps files in one flat, private folder. Safe to use from several threads.
+
+    The canary is planted in the metadata of each picture on its way in, so that every picture shows that it is cleaned;
+    ``planted`` holds the channel once that was done.
+    """
 
     def __init__(self, root: Path, redactor: Redactor, ledger: Ledger) -> None:
         root.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         self.root = root.resolve(strict=True)
         self._redactor = redactor
         self._ledger = ledger
+        self.planted: set[Channel] = set()
 
     def keep(
         self,
@@ -47,7 +54,7 @@ class ArtefactStore:
         """
         if len(content) > MOST_BYTES:
             raise PublicationRefused(f"{name!r} is too large to keep: {len(content)} bytes of {MOST_BYTES}")
-        redacted, redactions = self._redactor.redact_bytes(content, media_type)
+        redacted, redactions = self._redactor.redact_bytes(self._planted(content, media_type), media_type)
         path = self._write(file_name(self._redactor.redact(name), media_type), redacted)
         artefact = Artefact(
             id=path.name,
@@ -63,6 +70,12 @@ class ArtefactStore:
         )
         self._ledger.append(artefact)
         return artefact
+
+    def _planted(self, content: bytes, media_type: str) -> bytes:
+        if known_media_type(media_type) != "image/png":
+            return content
+        self.planted.add(Channel.PICTURES)
+        return with_text(content, "canary", self._redactor.canary)
 
     def _write(self, name: str, content: bytes) -> Path:
         for free in alternatives(name):

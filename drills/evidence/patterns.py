@@ -35,6 +35,8 @@ JWT = re.compile(
 )
 #: The same in base64 (``ZXlK`` is ``eyJ``), as a Phoenix ``authToken`` travels in ``Sec-WebSocket-Protocol``.
 ENCODED_JWT = re.compile(r"(?:(?<=\.phx\.)|(?<![A-Za-z0-9+/_-]))(?P<secret>ZXlK[A-Za-z0-9_-]{20,}+)(?![A-Za-z0-9_-])")
+#: The password in an address such as that of a database.
+URL_PASSWORD = re.compile(r"://[^\s/@:]{0,256}:(?P<secret>[^\s/@]{6,1024})@")
 SECRET_MEMBER = re.compile(f"{_NAME}$", re.IGNORECASE)
 
 

@@ -21,9 +21,25 @@ def without_metadata(content: bytes) -> bytes:
     Raises:
         PublicationRefused: ``content`` is not a whole PNG file.
     """
+    return SIGNATURE + b"".join(raw for kind, raw in _chunks(_png(content)) if kind in PICTURE)
+
+
+def with_text(content: bytes, word: str, text: str) -> bytes:
+    """Return the same picture with a text in its metadata; ``word`` says what it is.
+
+    Raises:
+        PublicationRefused: ``content`` is not a whole PNG file.
+    """
+    (head, *rest) = (raw for _, raw in _chunks(_png(content)))
+    chunk = b"tEXt" + word.encode("latin-1") + b"\0" + text.encode("latin-1", "replace")
+    sealed = _CHECKSUM.pack(len(chunk) - 4) + chunk + _CHECKSUM.pack(zlib.crc32(chunk))
+    return SIGNATURE + head + sealed + b"".join(rest)
+
+
+def _png(content: bytes) -> bytes:
     if not content.startswith(SIGNATURE):
         raise PublicationRefused("a file kept as image/png is not a PNG picture")
-    return SIGNATURE + b"".join(raw for kind, raw in _chunks(content) if kind in PICTURE)
+    return content
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:

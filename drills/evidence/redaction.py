@@ -11,6 +11,7 @@ import math
 import re
 import secrets
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -18,7 +19,7 @@ from pydantic import JsonValue
 from drills.errors import ConfigurationError
 from drills.evidence.encodings import ESCAPES, escaped, literals
 from drills.evidence.naming import known_media_type, slug
-from drills.evidence.patterns import ENCODED_JWT, JWT, RULES, SECRET_MEMBER, marker
+from drills.evidence.patterns import ENCODED_JWT, JWT, RULES, SECRET_MEMBER, URL_PASSWORD, marker
 from drills.evidence.png import without_metadata
 
 #: A shorter secret cannot be told from ordinary words: redacting it would eat the report.
@@ -76,6 +77,14 @@ class Redactor:
         with self._lock:
             if secret not in self._secrets:
                 self._add(secret, slug(name))
+
+    def register_environment(self, environment: Mapping[str, str]) -> None:
+        """Register the values of variables that are called like secrets, and the passwords in addresses."""
+        for name, value in environment.items():
+            if SECRET_MEMBER.search(name) and len(value) >= SHORTEST_SECRET:
+                self.register(value, name)
+            for match in URL_PASSWORD.finditer(value):
+                self.register(match["secret"], f"{name}-password")
 
     def _add(self, secret: str, name: str) -> None:
         """Add a secret; readers in other threads see the old tuples or the new ones, longest spelling first."""

@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--drill-issue", metavar="ID", help="the issue this drill is recorded under")
     group.addoption("--drill-operator", metavar="NAME", help="who runs the drill")
     group.addoption("--drill-sign-key", metavar="FILE", help="sign what is published with this private key")
+    group.addoption("--drill-publish-traces", metavar="DIR", help="record, and write scrubbed traces below DIR")
     group.addoption("--drill-progress", action="store_true", help="print the drill's own progress, not pytest's")
     group.addoption("--drill-command", metavar="WORDS", help="the command as the user typed it, for the report")
     group.addoption(

@@ -16,7 +16,7 @@ EMBEDDED = "embedded"
 class DrillOptions:
     """The options of one drill. ``target`` is :data:`EMBEDDED` or the path of a profile.
 
-    ``runbook`` is None where the target's own is followed.
+    ``runbook`` is None where the target's own is followed, ``traces`` where recordings stay in the private run folder.
     """
 
     target: str
@@ -28,6 +28,8 @@ class DrillOptions:
     command: str
     allow_production: bool
     sign_key: Path | None
+    tracing: bool
+    traces: Path | None
     repository: Path
 
     @classmethod
@@ -43,5 +45,7 @@ class DrillOptions:
             command=config.getoption("drill_command") or " ".join(["pytest", *config.invocation_params.args]),
             allow_production=config.getoption("drill_allow_production"),
             sign_key=Path(named) if (named := config.getoption("drill_sign_key")) else None,
+            tracing=config.getoption("tracing", "off") != "off" or bool(config.getoption("drill_publish_traces")),
+            traces=Path(folder) if (folder := config.getoption("drill_publish_traces")) else None,
             repository=Path.cwd(),
         )

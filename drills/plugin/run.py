@@ -92,6 +92,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Leave an item NOT_RUN, with the reason, when a precondition that it needs does not hold."""
     session, name = item.config.stash[SESSION], _entry(item)
     session.interruption.check()
+    session.captures.plant_in(item)
     if item.get_closest_marker("checklist") and (unmet := session.unmet_needs(name)):
         pytest.skip(f"precondition not met: {', '.join(unmet)}")
 

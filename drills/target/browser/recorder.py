@@ -23,13 +23,13 @@ class HarOptions(TypedDict):
 class Recorder:
     """Records contexts into ``folder``; ``canary`` is planted in each of its own contexts before its trace ends.
 
-    ``lost`` names what could not be saved, and why.
+    ``planted`` says that this was done, ``lost`` names what could not be saved, and why.
     """
 
     folder: Path
     canary: str
     lost: list[str] = field(default_factory=list)
-    planted: set[str] = field(default_factory=set)
+    planted: bool = False
     _followed: dict[str, BrowserContext] = field(default_factory=dict)
     _plantable: set[str] = field(default_factory=set)
     _names: dict[str, int] = field(default_factory=dict)
@@ -56,7 +56,8 @@ class Recorder:
             return
         try:
             if name in self._plantable:
-                self.planted |= plant(context, self.canary)
+                plant(context, self.canary)
+                self.planted = True
             context.tracing.stop(path=self._path(name, ".zip"))
         except PlaywrightError as error:
             self.lost.append(f"{name}: {error.message}")
