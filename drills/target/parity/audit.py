@@ -65,7 +65,8 @@ class ParityAudit:
 
     def khala_only(self) -> int:
         """Return how many read models have no checkpoint: what no auditor looks at."""
-        return next(int(row[0]) for row in self._source.rows(statements.khala_only(self.settings)))
+        ((count,),) = self._source.rows(statements.khala_only(self.settings))
+        return int(count)
 
     def _compare(self, statement: str, parameters: Sequence[str] = ()) -> Audit:
         rows: Any = self._source.rows(statement, parameters)  # the columns are those of Row

@@ -15,8 +15,8 @@ from drills.errors import TargetUnreachable
 
 MARK = "%s"
 CONNECT_SECONDS = 10
-#: So many rows are fetched at once; with documents of 1 KB that is about 2 MB.
-FETCHED = 2000
+#: So many rows are fetched at once; with documents of 1 KB that is about 1 MB.
+FETCHED = 1000
 
 
 class SqlJson(Loader):

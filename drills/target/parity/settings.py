@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from drills.target.ports import Frozen, SecretReference
+from drills.target.fields import Frozen, SecretReference
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=63)]
 TableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?$", max_length=127)]
