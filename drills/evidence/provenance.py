@@ -72,6 +72,20 @@ def gather(
         return Provenance(note=f"the repository could not be read: {type(error).__name__}")
 
 
+def knows_commit(place: Path, sha: str, remote_url: str | None) -> bool | None:
+    """Tell whether the repository around ``place`` has a commit.
+
+    None where that says nothing: there is no repository, it has another remote than ``remote_url``, or its history is
+    cut short.
+    """
+    try:
+        with git.Repo(place, search_parent_directories=True) as repository:
+            repository.git.update_environment(**_environment(repository))
+            return _Reader(repository, None).knows(sha, remote_url)
+    except (git.GitError, ValueError, OSError):
+        return None
+
+
 class _Past(BaseModel):
     """The part of an earlier ``drill.json`` that is needed here."""
 
@@ -108,7 +122,7 @@ class _Reader:
     def provenance(self, since: str | None, drilled_sha: str | None) -> Provenance:
         if not self.repository.git.rev_parse("--verify", "--quiet", "HEAD", with_exceptions=False):
             return Provenance(note="the repository has no commit yet")
-        if (Path(self.repository.common_dir) / "shallow").exists():
+        if self._is_shallow():
             self.notes.append("the clone is shallow: older commits are not in it")
         commit = self._drilled(drilled_sha)
         return Provenance(
@@ -120,6 +134,14 @@ class _Reader:
             since=since,
             note="; ".join(self.notes),
         )
+
+    def knows(self, sha: str, remote_url: str | None) -> bool | None:
+        if self._remote_url() != remote_url:
+            return None
+        return self._commit(sha) is not None or (None if self._is_shallow() else False)
+
+    def _is_shallow(self) -> bool:
+        return (Path(self.repository.common_dir) / "shallow").exists()
 
     def _drilled(self, sha: str | None) -> git.Commit | None:
         if sha is None:
