@@ -117,7 +117,11 @@ def test_documents_that_only_khala_has_are_counted(store: Store, database_url: s
 @pytest.mark.usefixtures("store")
 def test_nothing_can_be_written(database_url: str) -> None:
     """Whatever the account may do, the drill's connection refuses to change anything."""
-    change = "SELECT lo_create(0)" if database_url.startswith("postgresql") else "DELETE FROM sync_read_models"
+    change = (
+        "SELECT 1 FROM sync_topics FOR UPDATE"
+        if database_url.startswith("postgresql")
+        else "DELETE FROM sync_read_models"
+    )
     with pytest.raises(TargetUnreachable, match=r"read-?only"):
         list(open_database(database_url, 20).rows(change))
 
