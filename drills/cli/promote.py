@@ -13,7 +13,7 @@ from drills.cli.options import AS_JSON, OUT, TARGET, explained
 from drills.clock import SYSTEM_CLOCK
 from drills.evidence.records import StageDecided, Verdict
 from drills.plugin.publishing import EXIT_CODES, append_step_summary
-from drills.report.decisions import against, remedies, said, step
+from drills.report.decisions import against, remedies, step
 from drills.report.render import render_decision
 from drills.restore.state import StateFolder
 from drills.rollout.promote import Question, promote
@@ -67,7 +67,8 @@ def promote_command(
 
 
 def _lines(decided: StageDecided, out: Path) -> Iterator[str]:
-    yield f"{said(decided)}  {step(decided)}, target {decided.target}"
+    unsure = ", inconclusive" if decided.value == "NO-GO" and decided.verdict is not Verdict.FAIL else ""
+    yield f"{decided.value}{unsure}: {step(decided)}, target {decided.target}"
     yield ""
     for one in decided.requirements:
         yield f"{one.verdict:<13} {one.source:<5} {one.title}"

@@ -12,6 +12,7 @@ from drills.report.wording import clip, count, mark, minute
 #: The page of all decisions, beside the reports and the log.
 PAGE = "decisions.md"
 _REASON = 400
+_SHOWN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def decision_row(decided: StageDecided) -> DecisionRow:
         step=step(decided),
         value=link(said(decided), anchor(decided)),
         target=decided.target,
-        why=clip("; ".join(one.title for one in against(decided)) or "every requirement passed", _REASON),
+        why=_why(decided),
         operator=decided.operator,
     )
 
@@ -114,6 +115,13 @@ def _name(decided: StageDecided) -> str:
     return f"decision-{decided.decided_at:%Y%m%d-%H%M%S}"
 
 
+def _why(decided: StageDecided) -> str:
+    titles = [one.title for one in against(decided)]
+    more = len(titles) - _SHOWN
+    shown = "; ".join(titles[:_SHOWN]) or "every requirement passed"
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
 def _tally(decided: StageDecided) -> str:
     passed = sum(one.verdict is Verdict.PASS for one in decided.requirements)
     return f"{passed} of {count(len(decided.requirements), 'requirement')} passed"
@@ -131,7 +139,10 @@ def _requirement(one: Requirement) -> RequirementRow:
 def _label(place: str) -> str:
     if place.startswith(("http://", "https://")):
         return "metrics"
-    return place.rpartition("/")[2].partition("#")[0]
+    page, _, section = place.partition("#")
+    if page == PAGE:
+        return "decision"
+    return section or ("report" if page.endswith(".md") else page.rpartition("/")[2])
 
 
 def _rollback(rollback: RollbackStep) -> Markdown:

@@ -39,6 +39,8 @@ _PUNCTUATION = re.compile(r"[\\`*_\[\]|~$^]")
 #: What means something only at the beginning of a line: headings, lists, rules, delimiter rows, workflow commands.
 _OPENING = re.compile(r"^(?:[+:-](?=[\s:-]|$)|=(?==*\s*$)|#(?=#*(?:\s|$))|\d{1,9}(?=[.)](?:\s|$)))")
 _WEB = re.compile(r"https?://[^/\s]+\S*", re.IGNORECASE)
+#: The place of a heading or an anchor in another page of ours.
+_FRAGMENT = re.compile(r"#[a-z0-9-]+")
 _URL_SAFE = "/:?#@!$&'*+,;=%~-._"
 
 
@@ -127,6 +129,10 @@ def _destination(url: str) -> str:
     address = url.strip()
     if _WEB.fullmatch(address):
         return quote(address, safe=_URL_SAFE).replace("&", "&amp;")
+    path, mark, fragment = address.partition("#")
+    if _FRAGMENT.fullmatch(mark + fragment):
+        place = _destination(path)
+        return f"{place}#{fragment}" if place else ""
     segments = address.split("/")
     relative = bool(address) and not address.startswith("/") and ".." not in segments and plain(address) == address
     return quote(address, safe="/~-._") if relative else ""

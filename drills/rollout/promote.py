@@ -94,7 +94,7 @@ def _case(
     runbook, profile = course.runbook, course.profile
     origin, destination = stages
     shelf = Shelf.of(question.out)
-    target = target_facts(profile) if profile else EMBEDDED
+    target = target_facts(profile) if profile else _embedded(shelf, runbook)
     log = [
         entry
         for entry in read_decisions(question.out)
@@ -118,6 +118,12 @@ def _case(
         reached=went[-1].decided.to_title if went else None,
         operator=question.operator or (profile.operator if profile else "") or _whoever(),
     )
+
+
+def _embedded(shelf: Shelf, runbook: Runbook) -> TargetFacts:
+    """Return what the newest drill of the embedded staging says of it: it is not up, and has no profile of its own."""
+    newest = shelf.newest(runbook.id, EMBEDDED)
+    return newest.record.target if newest else EMBEDDED
 
 
 def _began(question: Question, went: Sequence[Recorded], origin: Stage) -> Began | None:

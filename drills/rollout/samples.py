@@ -17,7 +17,7 @@ from drills.target.metrics.settings import OpenMetricsSettings, ScrapeSettings
 from drills.target.metrics.sources import metric_source
 from drills.target.profile import Profile, read_secret
 
-NO_PAST = "{} only tells what is now: a hold needs metrics of the kind prometheus or openmetrics"
+NO_PAST = "{} remembers nothing: a hold needs metrics of the kind prometheus or openmetrics"
 
 
 @dataclass(frozen=True, slots=True)

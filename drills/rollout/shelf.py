@@ -65,7 +65,7 @@ class Shelf:
         try:
             verify(self.out / report)
         except (EvidenceError, ConfigurationError) as error:
-            return error.message
+            return " ".join(error.message.split())
         return ""
 
 

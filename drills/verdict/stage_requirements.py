@@ -82,7 +82,7 @@ def _gate(case: StageCase, gate: Gate) -> Requirement:
         title=f"Gate: {gate.title}",
         source=gate.source,
         verdict=judged.verdict if judged else Verdict.NOT_RUN,
-        reason=f"{reason}: {case.gates.problem}" if case.gates.problem else reason,
+        reason=f"{reason} ({case.gates.problem})" if case.gates.problem else reason,
         evidence=links(case.gates.source),
         remedy=_gate_remedy(judged),
     )
