@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from drills.evidence.records import DrillRecord
+from drills.evidence.signing import KEY_VARIABLE, write_key_pair
 from drills.target.chromium import find
 
 DRILL = (sys.executable, "-m", "drills")
@@ -126,8 +127,20 @@ def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
 
 
 @pytest.fixture(scope="session")
-def outcome(run_drill: RunDrill, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """A whole drill on an embedded staging that it starts itself."""
+def signing_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The private key that signs the drill; its public half lies beside it as ``.pub``."""
+    path = tmp_path_factory.mktemp("keys") / "signing.key"
+    write_key_pair(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def outcome(run_drill: RunDrill, tmp_path_factory: pytest.TempPathFactory, signing_key: Path) -> Outcome:
+    """A whole drill on an embedded staging that it starts itself, signed."""
     folder = tmp_path_factory.mktemp("drill")
-    summary = {"GITHUB_STEP_SUMMARY": str(folder / "summary.md"), "NO_COLOR": "1"}
-    return run_drill(out=folder / "status", state=folder / "state", environment=summary)
+    environment = {
+        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+        "NO_COLOR": "1",
+        KEY_VARIABLE: signing_key.read_text(encoding="utf-8"),
+    }
+    return run_drill(out=folder / "status", state=folder / "state", environment=environment)
