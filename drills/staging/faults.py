@@ -45,7 +45,9 @@ AUDITOR_BLIND = Fault("auditor-blind", Component.RUNTIME, "the parity auditor's 
 CONVEX_DROP = Fault("convex-drop", Component.RUNTIME, "documents never reach Convex")
 SINK_IGNORED = Fault("sink-ignored", Component.RUNTIME, "at convex-only documents reach Khala as before")
 SINK_MUTES = Fault("sink-mutes", Component.RUNTIME, "at convex-only documents do not reach Convex either")
-SINK_FORGETS = Fault("sink-forgets", Component.RUNTIME, "back at dual, what Khala missed is not made up for")
+SINK_FORGETS = Fault(
+    "sink-forgets", Component.RUNTIME, "back at dual, documents that Khala missed never reach it again"
+)
 DASHBOARD_SHORT = Fault(
     "dashboard-short", Component.RUNTIME, "the parity dashboard lacks its panel of missing documents"
 )

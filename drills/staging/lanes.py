@@ -11,7 +11,15 @@ from typing import Protocol
 from drills.clock import Clock
 from drills.staging.bell import Bell, rest
 from drills.staging.documents import Document
-from drills.staging.faults import CONVEX_DROP, KHALA_CORRUPT, KHALA_DROP, KHALA_LAG, SINK_IGNORED, SINK_MUTES
+from drills.staging.faults import (
+    CONVEX_DROP,
+    KHALA_CORRUPT,
+    KHALA_DROP,
+    KHALA_LAG,
+    SINK_FORGETS,
+    SINK_IGNORED,
+    SINK_MUTES,
+)
 from drills.staging.live_settings import ActiveFaults, LiveSettings
 from drills.staging.metrics import Metrics
 from drills.staging.sinks import ConvexSink, KhalaSink, Outcome, Written
@@ -102,6 +110,7 @@ class KhalaRoute:
         self._metrics = metrics
         self._settings = settings
         self._faults = faults
+        self._missed: set[str] = set()
 
     @property
     def delay_seconds(self) -> float:
@@ -111,7 +120,10 @@ class KhalaRoute:
     async def publish(self, documents: Sequence[Document]) -> None:
         """Write ``documents`` to the Khala sink and wake the readers of the stream."""
         if self._settings.values.sink_path != "dual" and SINK_IGNORED not in self._faults:
+            self._missed.update(document.document_id for document in documents)
             return
+        if SINK_FORGETS in self._faults:
+            documents = [document for document in documents if document.document_id not in self._missed]
         if KHALA_DROP in self._faults:
             self._lose(documents)
             return

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from drills.staging.answers import Body, Endpoint, RefusedError, answer, bearer, data, guarded, read_body, same
 from drills.staging.authority import Authority, Head
 from drills.staging.documents import PROJECTIONS, Entity
-from drills.staging.faults import SINK_FORGETS, Fault
+from drills.staging.faults import Fault
 from drills.staging.lane_state import read_checkpoints, read_read_models
 from drills.staging.live_settings import ActiveFaults, LiveSettings, SettingRefusedError
 from drills.staging.projector import Projector
@@ -94,7 +94,7 @@ class OperatorApi:
             raise RefusedError(422, "invalid_setting", str(error)) from None
         values = self._settings.values.on_the_wire()
         self._log.write("operator", "setting changed", key=key, before=before.on_the_wire()[key], after=values[key])
-        if before.sink_path != self._settings.values.sink_path == "dual" and SINK_FORGETS not in self._faults:
+        if before.sink_path != self._settings.values.sink_path == "dual":
             self._projector.republish()
         return answer({"key": key, "value": values[key]})
 
