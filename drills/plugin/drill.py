@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from drills.clock import Clock
+from drills.errors import MetricsUnavailable
 from drills.evidence.artefacts import ArtefactStore
 from drills.evidence.ledger import Ledger
 from drills.evidence.records import (
@@ -33,9 +35,9 @@ from drills.target.environment import Environment
 from drills.target.ports import Switch
 from drills.verdict.items import judge_check
 
-
 #: How long a source of metrics may take to answer, beyond the time that it says its samples take.
 METRICS_SECONDS = 5.0
+PAUSE_SECONDS = 0.25
 
 
 @dataclass
@@ -111,10 +113,19 @@ class Drill:
         surface: str | None = None,
         step: str | None = None,
         evidence: Sequence[str] = (),
+        note: str = "",
     ) -> bool:
         """Check that ``observed`` is true; None says that it could not be observed."""
         return self.check(
-            check_id, title, observed, Relation.EQUAL, expected=True, surface=surface, step=step, evidence=evidence
+            check_id,
+            title,
+            observed,
+            Relation.EQUAL,
+            expected=True,
+            surface=surface,
+            step=step,
+            evidence=evidence,
+            note=note,
         )
 
     def observe(self, observation_id: str, title: str, facts: Mapping[str, Scalar], surface: str | None = None) -> str:
@@ -149,7 +160,7 @@ class Drill:
         """Return the page of a surface."""
         return self.browser.surface(surface_id)
 
-    def switch_to(self, *switches: str, new_lane: bool, purpose: str, timeout: float = 20.0) -> None:
+    def switch_to(self, *switches: str, new_lane: bool, purpose: str, timeout: float | None = None) -> None:
         """Flip switches to their value on the new or the old lane, together.
 
         Raises:
@@ -157,11 +168,12 @@ class Drill:
             TargetUnreachable: the target does not answer.
         """
         values, acts = {}, {}
+        where = "console" if self.environment.profile.console else "switch"
         for name in switches:
             switch = self.runbook.switch(name)
             values[name] = switch.new_lane if new_lane else switch.old_lane
             acts[name] = self.acts[name]
-            self.commands.append(f"{self.clock.now():%H:%M:%S}Z console: {switch.key}={values[name]} ({purpose})")
+            self.commands.append(f"{self.clock.now():%H:%M:%S}Z {where}: {switch.key}={values[name]} ({purpose})")
         if purpose == ROLLBACK:
             self.board.rollback(values, item=self.item, timeout=timeout, acts=acts)
             return
@@ -178,6 +190,28 @@ class Drill:
     def samples(self, metrics: Collection[str]) -> Samples:
         """Return the samples of ``metrics`` since the drill began."""
         return self.environment.metrics.samples(metrics, self.began_at, self.clock.now())
+
+    def last_samples(self, metrics: Collection[str], until: datetime, *, patient: bool) -> Samples:
+        """Return the samples of ``metrics`` from the beginning ``until`` then; why there are none is a problem in them.
+
+        A ``patient`` drill waits until the source has them all. Signals are no longer listened to, and the browser may
+        be gone: neither is asked.
+        """
+        source = self.environment.metrics
+        deadline = time.monotonic() + (source.latency_seconds if patient else 0.0)
+        while not source.seen_since(until) and time.monotonic() < deadline:
+            time.sleep(PAUSE_SECONDS)
+        try:
+            return source.samples(metrics, self.began_at, until)
+        except MetricsUnavailable as error:
+            return Samples(
+                source=self.environment.profile.metrics.address,
+                started_at=self.began_at,
+                finished_at=until,
+                interval_seconds=source.interval_seconds,
+                series=(),
+                problems=(error.message,),
+            )
 
     def metrics_caught_up(self) -> bool:
         """Wait until the metrics tell of this moment, and return whether they do."""

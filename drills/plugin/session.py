@@ -128,7 +128,7 @@ class DrillSession:
                 switches,
                 self.runbook,
                 drill_id=self.drill_id,
-                target=profile.operator_api.url,
+                target=profile.address,
                 ephemeral=self.options.target == EMBEDDED,
                 pause=pages.pump,
                 on_flip=self._flipped,
@@ -136,7 +136,7 @@ class DrillSession:
                 remote=environment.remote_lease(self.drill_id, self.options.operator),
             )
         )
-        acts = on_console(switches, environment.console(pages))
+        acts = switches | on_console(environment.listed_switches(), environment.console(pages))
         self.drill = Drill(
             started=started,
             runbook=self.runbook,

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from drills.plugin.drill import Drill
 from drills.runbook.model import Gate
-from drills.verdict.gates import metrics_of
 from drills.verdict.trend import quiet_seconds
 
 #: Scrapes that may come late before the wait is given up; the gate then says itself what it lacks.
@@ -27,17 +26,13 @@ def _watch(drill: Drill, gate: Gate) -> None:
     quiet = quiet_seconds(gate, gate_window(drill, gate))
     if not quiet or not drill.disturbances:
         return
-    interval = drill.samples(metrics_of(gate)).interval_seconds
+    metrics = drill.environment.metrics
     calm_since = max(disturbed.finished_at for disturbed in drill.disturbances)
     # The two scrapes around the end of a disturbance belong to it, so the bucket begins at the one after.
-    wanted = calm_since + timedelta(seconds=quiet + interval)
-
-    def watched() -> bool:
-        newest = max((one.times[-1] for one in drill.samples(metrics_of(gate)).series), default=0.0)
-        return newest >= wanted.timestamp()
-
+    wanted = calm_since + timedelta(seconds=quiet + metrics.interval_seconds)
     left = max(0.0, (wanted - drill.clock.now()).total_seconds())
-    drill.browser.wait_until(watched, left + LATE_SCRAPES * interval)
+    patience = LATE_SCRAPES * metrics.interval_seconds + metrics.latency_seconds
+    drill.browser.wait_until(lambda: metrics.seen_since(wanted), left + patience)
 
 
 def gate_window(drill: Drill, gate: Gate) -> float:

@@ -79,6 +79,10 @@ class MetricSource(SampleSource, Protocol):
     """Samples of a target that runs. Entered before its first use, and left after its last."""
 
     @property
+    def interval_seconds(self) -> float:
+        """How often samples are taken."""
+
+    @property
     def latency_seconds(self) -> float:
         """How long after an event its sample may come at the latest."""
 

@@ -60,6 +60,11 @@ class PrometheusMetrics:
         self._looked = -PAUSE_SECONDS
 
     @property
+    def interval_seconds(self) -> float:
+        """How often the server scrapes the target."""
+        return self._settings.interval_seconds
+
+    @property
     def latency_seconds(self) -> float:
         """A sample comes with the next scrape, and can be asked for some time after that."""
         return self._settings.interval_seconds + self._settings.delay_seconds

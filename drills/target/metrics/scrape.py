@@ -33,8 +33,8 @@ class ScrapedMetrics:
     latency_seconds = 0.0
 
     def __init__(self, url: str, interval_seconds: float, prefix: str, clock: Clock) -> None:
+        self.interval_seconds = interval_seconds
         self._url = url
-        self._interval = interval_seconds
         self._prefix = prefix
         self._clock = clock
         self._points: dict[SeriesKey, Points] = {}
@@ -70,8 +70,8 @@ class ScrapedMetrics:
                 self._points.setdefault(key, []).append((at.timestamp(), value))
 
     def seen_since(self, moment: datetime) -> bool:
-        """Take a sample unless there is one of ``moment`` or later, and say whether there is one now."""
-        if self._seen < moment:
+        """Say whether there is a sample of ``moment`` or later; if that has passed, one is taken now."""
+        if self._seen < moment <= self._clock.now():
             self._try()
         return self._seen >= moment
 
@@ -86,7 +86,7 @@ class ScrapedMetrics:
             source=self._url,
             started_at=start,
             finished_at=end,
-            interval_seconds=self._interval,
+            interval_seconds=self.interval_seconds,
             series=tuple(found for found in series if found.times),
             problems=problems,
         )
@@ -106,7 +106,7 @@ class ScrapedMetrics:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._try()
-            self._stop.wait(self._interval)
+            self._stop.wait(self.interval_seconds)
 
     def _try(self) -> None:
         try:
