@@ -128,9 +128,9 @@ def test_nothing_can_be_written(database_url: str) -> None:
     assert own(database_url).every().compared == 15
 
 
+@pytest.mark.usefixtures("store")
 def test_a_statement_that_takes_too_long_is_ended(database_url: str) -> None:
     """A database that is slow today does not hold the drill up."""
-    Store(database_url).create()
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
     with pytest.raises(TargetUnreachable, match=r"interrupted|timeout"):
         list(open_database(database_url, 0.2).rows(endless))
