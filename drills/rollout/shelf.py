@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from drills.attestation import verify
-from drills.errors import ConfigurationError, EvidenceError
+from drills.errors import ConfigurationError, EvidenceError, IntegrityBroken
 from drills.evidence.manifest import MANIFEST
 from drills.evidence.publication import RECORD
 from drills.evidence.records import DrillRecord, Interval, TargetFacts
@@ -67,6 +67,19 @@ class Shelf:
         except (EvidenceError, ConfigurationError) as error:
             return " ".join(error.message.split())
         return ""
+
+
+def verified_record(place: Path) -> DrillRecord:
+    """Return the record of the drill published at ``place``, a report or its folder, after verifying all of it.
+
+    Raises:
+        RunNotFound: there is no published drill.
+        IntegrityBroken: it is not as it was published; every deviation is named.
+    """
+    record = verify(place).record
+    if record is None:
+        raise IntegrityBroken(f"{place} holds no record", remedy="fetch the original evidence")
+    return record
 
 
 def counts(record: DrillRecord, runbook: str, target: TargetFacts) -> bool:
