@@ -28,6 +28,7 @@ SHORTEST_SECRET = 6
 MOST_LEARNED = 256
 #: What a machine made to be unguessable: no blanks, letters and digits mixed, and not a whole document.
 SHORTEST_OPAQUE, LONGEST_OPAQUE = 16, 4096
+_SEPARATORS = re.compile(r"[\s;,\"]+|(?<=[^=])=(?=[^=])")
 _OPAQUE = re.compile(r"(?=\D*\d)(?=[^A-Za-z]*[A-Za-z])[^\s«»]+")
 
 
@@ -128,9 +129,10 @@ class Redactor:
             self._learn(text)
 
     def learn_opaque(self, value: str) -> None:
-        """Register a value that stood where secrets stand, such as a cookie; one that is an ordinary word is not."""
-        if SHORTEST_OPAQUE <= len(value) <= LONGEST_OPAQUE and _OPAQUE.fullmatch(value):
-            self._register_learned(value, "learned")
+        """Register what is unguessable in a value that stood where secrets stand, such as a header of cookies."""
+        for part in _SEPARATORS.split(value):
+            if SHORTEST_OPAQUE <= len(part) <= LONGEST_OPAQUE and _OPAQUE.fullmatch(part):
+                self._register_learned(part, "learned")
 
     def _learn(self, text: str) -> None:
         for match in JWT.finditer(text):
