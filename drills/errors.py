@@ -12,6 +12,7 @@
     │   └── RunNotFound
     ├── TargetError                   exit 10   the environment did not do or answer what was asked
     │   ├── TargetUnreachable
+    │   │   └── NotInEffect
     │   ├── SwitchFailed
     │   ├── MetricsUnavailable
     │   └── StagingFailed
@@ -108,6 +109,19 @@ class TargetUnreachable(TargetError):
     """No answer from the target within the time allowed."""
 
     slug = "target-unreachable"
+
+
+class NotInEffect(TargetUnreachable):
+    """A switch stands at a value that what it switches does not show yet.
+
+    ``stands_at`` is that value; None when what it switches does not run, so that nothing has a value.
+    """
+
+    slug = "not-in-effect"
+
+    def __init__(self, message: str, *, stands_at: str | None, remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.stands_at = stands_at
 
 
 class SwitchFailed(TargetError):

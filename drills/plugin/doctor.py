@@ -74,7 +74,7 @@ def _disk() -> Finding:
 def _target(profile: Profile) -> Iterator[Finding]:
     try:
         with Environment(profile, SYSTEM_CLOCK, lambda *_: None) as environment:
-            switches = {switch.id: switch.value for switch in environment.operator.switches()}
+            switches = {name: switch.read() for name, switch in environment.switches().items()}
             yield Finding(
                 "switches", ok=bool(switches), seen=", ".join(f"{name}={switches[name]}" for name in switches)
             )

@@ -174,6 +174,7 @@ class Drill:
             values[name] = switch.new_lane if new_lane else switch.old_lane
             acts[name] = self.acts[name]
             self.commands.append(f"{self.clock.now():%H:%M:%S}Z {where}: {switch.key}={values[name]} ({purpose})")
+        self.browser.keep_recordings()
         if purpose == ROLLBACK:
             self.board.rollback(values, item=self.item, timeout=timeout, acts=acts)
             return

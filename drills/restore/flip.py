@@ -11,7 +11,8 @@ from drills.errors import SwitchFailed, TargetUnreachable
 from drills.evidence.records import SwitchFlipped
 from drills.restore.entries import Intent
 from drills.restore.undo import Patience
-from drills.target.ports import HttpSwitchRecipe, Switch
+from drills.target.ports import Switch, SwitchRecipe
+from drills.target.recipes import from_anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Flip:
     confirmed_at: datetime | None = None
     seen: str | TargetUnreachable = ""
 
-    def intent(self, recipe: HttpSwitchRecipe, at: datetime) -> Intent:
+    def intent(self, recipe: SwitchRecipe, at: datetime) -> Intent:
         """Return what is written down before the switch is asked."""
         return Intent(
             at=at,
@@ -44,7 +45,7 @@ class Flip:
             switch=self.switch,
             before=self.before,
             after=self.after,
-            recipe=_from_anywhere(recipe),
+            recipe=from_anywhere(recipe),
             purpose=self.context.purpose,
         )
 
@@ -89,11 +90,3 @@ def never_arrived(flips: Sequence[Flip], timeout: float) -> SwitchFailed:
         f"not in effect within {timeout:g} s: {'; '.join(flip.standing() for flip in flips)}",
         remedy="look at the switch on the operator console",
     )
-
-
-def _from_anywhere(recipe: HttpSwitchRecipe) -> HttpSwitchRecipe:
-    """Return a recipe that can be followed from any working directory."""
-    if recipe.token is None or recipe.token.file is None:
-        return recipe
-    token = recipe.token.model_copy(update={"file": recipe.token.file.absolute()})
-    return recipe.model_copy(update={"token": token})

@@ -24,7 +24,7 @@ from drills.restore.entries import (
     from_lines,
     to_line,
 )
-from drills.target.ports import HttpSwitchRecipe
+from drills.target.ports import SwitchRecipe
 
 #: Enough for the last line of any journal.
 _TAIL = 8192
@@ -43,7 +43,7 @@ class Touched:
     after: str
     confirmed: bool
     since: datetime
-    recipe: HttpSwitchRecipe
+    recipe: SwitchRecipe
     put_back: PutBack | None = None
 
     @property

@@ -19,8 +19,9 @@ from drills.restore.journal import Journal, Touched
 from drills.restore.lease import Lease, LeaseOwner, LeaseRecord, holder, read_record, seize
 from drills.restore.state import StateFolder
 from drills.restore.undo import PATIENT, Patience, as_restored, restore_journal
-from drills.target.ports import HttpSwitchRecipe, Switch
-from drills.target.switches.http import build as build_http
+from drills.target.ports import Switch, SwitchRecipe
+from drills.target.recipes import HttpSwitchRecipe
+from drills.target.switches.build import build as build_switch
 
 #: Seconds that one request may take, so that one switch that hangs does not keep the others waiting.
 _REQUEST_SECONDS = 5.0
@@ -85,7 +86,7 @@ def restore(
     *,
     clock: Clock = SYSTEM_CLOCK,
     pause: Callable[[float], None] = time.sleep,
-    build: Callable[[HttpSwitchRecipe], Switch] = build_http,
+    build: Callable[[SwitchRecipe], Switch] = build_switch,
     patience: Patience = PATIENT,
 ) -> tuple[RestoredTarget, ...]:
     """Put back what interrupted drills left, newest drill first; an empty answer means that nothing was left.
@@ -118,7 +119,7 @@ def put_back(
     by: Restorer,
     clock: Clock,
     pause: Callable[[float], None],
-    build: Callable[[HttpSwitchRecipe], Switch],
+    build: Callable[[SwitchRecipe], Switch],
     patience: Patience,
 ) -> Restored:
     """Put ``touched`` back from their recipes alone, as a process does that knows nothing but the journal."""
@@ -207,5 +208,7 @@ def _drill_id(journal: Journal) -> str:
     return opened.drill_id if opened else journal.path.stem
 
 
-def _hurried(recipe: HttpSwitchRecipe) -> HttpSwitchRecipe:
+def _hurried(recipe: SwitchRecipe) -> SwitchRecipe:
+    if not isinstance(recipe, HttpSwitchRecipe):
+        return recipe  # a command that is broken off may leave worse behind than one that is waited for
     return recipe.model_copy(update={"timeout_seconds": min(recipe.timeout_seconds, _REQUEST_SECONDS)})

@@ -120,7 +120,7 @@ class Switchboard:
         for flip in due:
             flip.requested_at = self._clock.now()
             (acts or {}).get(flip.switch, self._switches[flip.switch]).ask(flip.after)
-        self._await(due, timeout or self._patience.timeout)
+        self._await(due, timeout or self._longest(due))
         return tuple(flip.record(self._clock.now()) for flip in flips)
 
     def rollback(
@@ -201,6 +201,11 @@ class Switchboard:
             if self._clock.monotonic() >= deadline:
                 raise never_arrived(waiting, timeout)
             self._pause(self._patience.poll)
+
+    def _longest(self, flips: list[Flip]) -> float:
+        """Return how long the slowest of ``flips`` may take, in seconds."""
+        settling = (self._switches[flip.switch].recipe.settle_seconds or 0.0 for flip in flips)
+        return max(self._patience.timeout, *settling, 0.0)
 
     def _arrived(self, flip: Flip) -> bool:
         try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from drills.clock import Clock
-from drills.errors import DrillError, TargetUnreachable
+from drills.errors import DrillError, NotInEffect, TargetUnreachable
 from drills.evidence.records import Restored, SwitchRestored
 from drills.restore.entries import Closed, PutBack, Restorer
 from drills.restore.journal import Journal, Touched
@@ -23,7 +23,8 @@ READ_BACK = "read back at its baseline"
 class Patience:
     """How long to try, in seconds.
 
-    ``timeout`` is the time a switch may take to be back, ``poll`` the pause between reads. A flip that was never
+    ``timeout`` is the time a switch may take to be back, unless its recipe says more; ``poll`` the pause between reads.
+    A flip that was never
     confirmed may still arrive after its drill has died: such a switch must stay at its baseline for ``quiet``.
     """
 
@@ -144,7 +145,8 @@ class _Undoing:
         self._patience = patience
         self._ephemeral = ephemeral
         self._began_at = clock.now()
-        self._deadline = clock.monotonic() + patience.timeout
+        self._timeout = max(patience.timeout, touched.recipe.settle_seconds or 0.0)
+        self._deadline = clock.monotonic() + self._timeout
         self._found: str | None = None
         self._seen: str | None = None
         self._trouble = ""
@@ -179,7 +181,11 @@ class _Undoing:
         )
 
     def _look(self) -> None:
-        self._seen = self._switch.read()
+        try:
+            self._seen = self._switch.read()
+        except NotInEffect as error:
+            self._not_in_effect(error.stands_at)
+            raise
         self._found = self._seen if self._found is None else self._found
         if self._seen == self._touched.baseline:
             self._at_baseline()
@@ -201,6 +207,16 @@ class _Undoing:
             self._ask()
         self._calm_since = None
 
+    def _not_in_effect(self, stands_at: str | None) -> None:
+        """Ask once also when what the flip left does not run: its value cannot come into effect by waiting."""
+        touched = self._touched
+        if stands_at is not None:
+            self._found = stands_at if self._found is None else self._found
+        if stands_at not in {None, touched.baseline, touched.before, touched.after}:
+            self.outcome = self._conflict(stands_at or "")
+        elif not self._asked and (stands_at != touched.baseline or not touched.confirmed):
+            self._ask()
+
     def _ask(self) -> None:
         self._switch.ask(self._touched.baseline)
         self._asked = True
@@ -217,4 +233,4 @@ class _Undoing:
         if self._ephemeral and self._seen is None:
             return _Outcome(restored=True, reason="the environment was started by the drill and has ended with it")
         now = f"it still reads {self._seen!r}" if self._seen is not None else self._trouble
-        return _Outcome(restored=False, reason=f"not back within {self._patience.timeout:g} s: {now}")
+        return _Outcome(restored=False, reason=f"not back within {self._timeout:g} s: {now}")

@@ -24,7 +24,7 @@ from drills.restore.journal import Journal
 from drills.restore.lease import Lease, LeaseOwner, read_record
 from drills.restore.state import StateFolder
 from drills.restore.undo import Patience
-from drills.target.switches.http import build
+from drills.target.switches.build import build
 
 #: What the watchdog says to the drill, and the drill to the watchdog.
 READY, TOOK_OVER = b"r", b"t"

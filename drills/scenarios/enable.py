@@ -34,7 +34,7 @@ def enable_surface(drill: Drill, surface: str) -> None:
     drill.picture(page, "after", f"{page.profile.title} on Khala")
 
 
-def _other_flags(drill: Drill, surface: str) -> dict[str, str | None]:
+def _other_flags(drill: Drill, surface: str) -> dict[str, str]:
     """Return the client flags of every other surface, as the target reads them back."""
-    flags = {switch.id for switch in drill.runbook.switches if switch.surface not in {None, surface}}
-    return {state.id: state.value for state in drill.environment.operator.switches() if state.id in flags}
+    flags = [switch.id for switch in drill.runbook.switches if switch.surface not in {None, surface}]
+    return {name: drill.value(name) for name in flags}

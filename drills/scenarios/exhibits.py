@@ -15,17 +15,20 @@ from drills.runbook.model import Comparison, Gate
 from drills.scenarios.steady import gate_window
 from drills.verdict.gates import metrics_of, rolling
 
-PANEL = "[data-panel] svg"
 ENTITIES = "openagents_runtime_sync_parity_entity_count"
 LOG_LIMIT = 200_000
 
 
 def dashboard_picture(drill: Drill, moment: str) -> int | None:
     """Keep a picture of the parity dashboard and return how many panels it drew, None when it could not be seen."""
+    links = drill.environment.profile.links
+    if links.dashboard is None:
+        _no_dashboard(drill, moment, "the target names none: give links.dashboard")
+        return None
     try:
-        picture, panels = drill.browser.picture_of(drill.environment.profile.links.dashboard, PANEL)
+        picture, panels = drill.browser.picture_of(links.dashboard, links.panel, links.dashboard_headers)
     except TargetUnreachable as error:
-        drill.observe(f"dashboard-{moment}", "The dashboard could not be seen", {"error": error.message})
+        _no_dashboard(drill, moment, error.message)
         return None
     drill.keep(
         f"dashboard-{moment}.png",
@@ -35,6 +38,10 @@ def dashboard_picture(drill: Drill, moment: str) -> int | None:
         media_type="image/png",
     )
     return panels
+
+
+def _no_dashboard(drill: Drill, moment: str, reason: str) -> None:
+    drill.observe(f"dashboard-{moment}", "The dashboard could not be seen", {"error": reason})
 
 
 def keep_breakdown(drill: Drill) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from drills.evidence.records import Relation
 from drills.plugin.drill import Drill
+from drills.scenarios.own_audit import AuditorCounts, audit_both_lanes, check_own_audit
 
 PREFIX = "openagents_runtime_sync_parity"
 CYCLES = f"{PREFIX}_cycle_count"
@@ -17,13 +18,13 @@ CYCLES_WANTED = 2
 
 @pytest.mark.checklist("parity-auditor")
 def test_parity_auditor_emits_cycle_and_entity_metrics(drill: Drill) -> None:
-    """Off, the auditor's cycles stop; on, cycles and entities are counted again and something was compared."""
+    """Off, the auditor's cycles stop; on, it counts again, compares, and finds what the drill's own audit finds."""
     before = _figures(drill)
     drill.observe("before", "Auditor metrics before", before)
     with drill.disturbance("parity auditor switched off and on"):
         drill.switch_to("parity-auditor", new_lane=False, purpose="show that the auditor makes the metrics")
         cycles_while_off = _cycles_while_off(drill)
-        still = _figures(drill)
+        still, reasons_before = _figures(drill), drill.environment.metrics.breakdown(ENTITIES, "reason_class")
         drill.switch_to("parity-auditor", new_lane=True, purpose="enable the parity auditor")
     drill.check(
         "cycles-stop",
@@ -33,6 +34,7 @@ def test_parity_auditor_emits_cycle_and_entity_metrics(drill: Drill) -> None:
         0,
         unit="cycles",
     )
+    own = audit_both_lanes(drill)
     drill.browser.wait_until(
         lambda: (
             all(_figures(drill)[name] > still[name] for name in still)
@@ -48,9 +50,15 @@ def test_parity_auditor_emits_cycle_and_entity_metrics(drill: Drill) -> None:
         ("sampled", "Checkpoints sampled after enabling (clean is not the same as nothing compared)", 1),
     ):
         drill.check(f"{name}-advance", title, after[name] - still[name], Relation.AT_LEAST, wanted, unit=name)
+    if own:
+        counted = {name: after[name] - still[name] for name in ("cycles", "sampled")}
+        reasons = drill.environment.metrics.breakdown(ENTITIES, "reason_class")
+        grown = {reason: count - reasons_before.get(reason, 0) for reason, count in reasons.items()}
+        check_own_audit(drill, own, AuditorCounts(**counted, reasons=grown))
 
 
 def _figures(drill: Drill) -> dict[str, float]:
+    # Cycles are read first: a scrape in between can only add documents to them.
     metrics = drill.environment.metrics
     return {
         "cycles": metrics.total(CYCLES) or 0.0,

@@ -16,11 +16,15 @@ def test_desktop_connects_over_khala(drill: Drill) -> None:
     enable_surface(drill, "desktop")
     page = drill.surface("desktop")
     khala = drill.environment.profile.khala.socket_url.partition("://")[2].partition("/")[0]
-    provider = page.attribute("#provider", "data-provider")
-    drill.check("provider", "syncProvider that the status surface names", provider, Relation.EQUAL, "khala")
-    probe = page.attribute("#probe", "data-target")
+    shown = page.profile.shown
+    provider = page.attribute(shown.provider, shown.provider_attribute)
+    drill.check(
+        "provider", "syncProvider that the status surface names", provider, Relation.EQUAL, shown.provider_on_khala
+    )
+    probe = page.attribute(shown.probe, shown.probe_attribute)
     host = probe.partition("://")[2].partition("/")[0] if probe else None
     drill.check("probe-target", "Host that the connectivity probe targets", host, Relation.EQUAL, khala)
-    drill.browser.wait_until(lambda: page.attribute("#probe", "data-ok") == "true", 5)
-    drill.check("probe-ok", "The probe is answered", page.attribute("#probe", "data-ok"), Relation.EQUAL, "true")
+    drill.browser.wait_until(lambda: page.attribute(shown.probe, shown.probe_ok_attribute) == "true", 5)
+    answered = page.attribute(shown.probe, shown.probe_ok_attribute)
+    drill.check("probe-ok", "The probe is answered", answered, Relation.EQUAL, "true")
     dashboard_picture(drill, "middle")

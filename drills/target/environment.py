@@ -10,47 +10,63 @@ from typing import Self
 
 from drills.canonical import digest
 from drills.clock import Clock
+from drills.errors import TargetUnreachable
 from drills.evidence.records import TargetFacts
+from drills.target.authority import told_workers
 from drills.target.browser import ConsolePage, DrillBrowser
+from drills.target.ear import Ear
+from drills.target.events import CausedEvents, Events, OperatorEvents, OrganicEvents
+from drills.target.fields import SecretReference, read_secret
 from drills.target.khala import TOKEN_RENEWAL_SECONDS, Cohort, mint_token
 from drills.target.metrics.sources import metric_source
-from drills.target.operator import OperatorClient
-from drills.target.ports import HttpSwitchRecipe, SecretReference, Switch
-from drills.target.profile import Profile, read_secret
+from drills.target.operator import WORKERS, EntityState, OperatorClient, ParityState
+from drills.target.parity.audit import ParityAudit, open_database
+from drills.target.ports import Switch
+from drills.target.profile.model import Profile
+from drills.target.profile.references import caveats, references
+from drills.target.profile.sources import CommandStimulus, HttpStimulus, OrganicStimulus
+from drills.target.profile.switches import recipe_of
+from drills.target.recipes import HttpSwitchRecipe
 from drills.target.remote_lease import RemoteLease
+from drills.target.switches.build import build
 from drills.target.switches.console import ConsoleSwitch
-from drills.target.switches.http import HttpSwitch
 
 METRIC_PREFIX = "openagents_runtime_"
 
 
 class Environment:
-    """The live parts of a target. ``register`` is told every secret as soon as it is known."""
+    """The live parts of a target. ``register`` is told every secret as soon as it is known.
+
+    Raises:
+        ProfileInvalid: a secret that the profile names is not there.
+    """
 
     def __init__(self, profile: Profile, clock: Clock, register: Callable[[str, str], object]) -> None:
         self.profile = profile
         self._register = register
         self._token = ""
         self._token_at = 0.0
-        operator_token = read_secret(profile.operator_api.token)
-        register(operator_token, "operator-token")
-        self._operator_token = operator_token
-        self._session = read_secret(profile.khala.session)
-        register(self._session, "session-secret")
-        self.operator = OperatorClient(profile.operator_api.url, operator_token)
+        for place, reference in references(profile):
+            register(read_secret(reference), place)
+        api, khala = profile.operator_api, profile.khala
+        self.operator = OperatorClient(api.url, read_secret(api.token)) if api else None
         self.metrics = metric_source(profile.metrics, prefix=METRIC_PREFIX, clock=clock, read=self._metrics_secret)
         self.cohort = Cohort(
-            profile.khala.socket_url,
-            profile.khala.topic,
+            khala.socket_url,
+            khala.topic,
             self.sync_token,
             clients=profile.cohort.clients,
             stay_seconds=profile.cohort.reconnect_seconds,
         )
+        self.ear = Ear(khala.socket_url, khala.topic, khala.document_prefix, self.sync_token)
+        self.events = self._events()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        for part in (self.operator, self.metrics, self.cohort):
-            self._open.enter_context(part)
+        listening = self.ear if self._hears() else None
+        for part in (self.operator, self.metrics, self.cohort, listening):
+            if part is not None:
+                self._open.enter_context(part)
         return self
 
     def __exit__(
@@ -66,30 +82,80 @@ class Environment:
         """
         if time.monotonic() - self._token_at > TOKEN_RENEWAL_SECONDS or not self._token:
             khala = self.profile.khala
+            if khala.token_url is None or khala.session is None:
+                raise TargetUnreachable("no sync token can be had", remedy="give khala.token_url and khala.session")
+            session: dict[str, str] = {khala.session_header: khala.session_prefix + read_secret(khala.session)}
             self._token = mint_token(
-                khala.token_url, self._session, khala.topic, lambda token: self._register(token, "sync-token")
+                khala.token_url, session, khala.topic, lambda token: self._register(token, "sync-token")
             )
             self._token_at = time.monotonic()
         return self._token
 
     def switches(self) -> dict[str, Switch]:
-        """Return the switches that the operator API lists, flipped over that API."""
-        return {listed.id: HttpSwitch(self._recipe(listed.id)) for listed in self.operator.switches()}
+        """Return the switches of the profile, and those that the operator API lists besides."""
+        named = {name: build(recipe_of(name, settings)) for name, settings in self.profile.switches.items()}
+        return {**self.listed_switches(), **named}
+
+    def listed_switches(self) -> dict[str, Switch]:
+        """Return the switches that the operator API lists and the profile says nothing of."""
+        listed = self.operator.switches() if self.operator else ()
+        return {one.id: build(self._recipe(one.id)) for one in listed if one.id not in self.profile.switches}
+
+    def authority(self) -> dict[str, EntityState] | None:
+        """Return what the authority knows of every worker, None where nobody can be asked.
+
+        Raises:
+            TargetUnreachable: the authority does not answer.
+        """
+        if self.profile.authority is not None:
+            return told_workers(self.profile.authority)
+        return self.operator.authority()[WORKERS] if self.operator else None
+
+    def parity(self) -> ParityState | None:
+        """Return what both lanes hold of every document, None where nobody can be asked."""
+        return self.operator.parity() if self.operator else None
+
+    def parity_audit(self) -> ParityAudit | None:
+        """Return the drill's own audit of both lanes; None where the profile names no database for it.
+
+        Raises:
+            ProfileInvalid: no reader knows the database's address.
+        """
+        settings = self.profile.parity
+        if settings is None:
+            return None
+        return ParityAudit(open_database(read_secret(settings.database), settings.statement_timeout_seconds), settings)
 
     def remote_lease(self, drill_id: str, owner: str) -> RemoteLease | None:
         """Return the target's own lease, not yet taken; None where the target has none."""
-        seconds = self.profile.operator_api.lease_seconds
-        return RemoteLease(self.operator, owner=owner, drill_id=drill_id, seconds=seconds) if seconds else None
+        api = self.profile.operator_api
+        if api is None or self.operator is None or api.lease_seconds is None:
+            return None
+        return RemoteLease(self.operator, owner=owner, drill_id=drill_id, seconds=api.lease_seconds)
 
-    def console(self, browser: DrillBrowser) -> ConsolePage:
-        """Return the operator console, signed in.
+    def console(self, browser: DrillBrowser) -> ConsolePage | None:
+        """Return the operator console, signed in; None where the target has none.
 
         Raises:
             TargetUnreachable: it does not open.
         """
-        console = browser.console(self._operator_token)
+        profile = self.profile
+        if profile.console is None or profile.operator_api is None:
+            return None
+        console = browser.console(profile.console, read_secret(profile.operator_api.token))
         console.open()
         return console
+
+    def _hears(self) -> bool:
+        return self.profile.khala.session is not None and not isinstance(self.events, OperatorEvents)
+
+    def _events(self) -> Events:
+        stimulus = self.profile.stimulus
+        if isinstance(stimulus, HttpStimulus | CommandStimulus):
+            return CausedEvents(stimulus, self.profile.khala.document_prefix, self.ear)
+        if stimulus is None and self.operator is not None:
+            return OperatorEvents(self.operator)
+        return OrganicEvents(self.ear, (stimulus or OrganicStimulus(kind="none")).wait_seconds)
 
     def _metrics_secret(self, reference: SecretReference) -> str:
         secret = read_secret(reference)
@@ -98,30 +164,33 @@ class Environment:
 
     def _recipe(self, switch_id: str) -> HttpSwitchRecipe:
         api = self.profile.operator_api
+        assert api is not None, "only an operator API lists switches"  # noqa: S101
         url = f"{api.url.rstrip('/')}/switches/{switch_id}"
         return HttpSwitchRecipe(switch=switch_id, url=url, state_pointer="/state", token=api.token)
 
 
-def on_console(switches: Mapping[str, Switch], console: ConsolePage) -> dict[str, Switch]:
-    """Return the same switches, flipped by clicking on the console."""
+def on_console(switches: Mapping[str, Switch], console: ConsolePage | None) -> dict[str, Switch]:
+    """Return the same switches, flipped by clicking on the console where there is one."""
+    if console is None:
+        return dict(switches)
     return {switch_id: ConsoleSwitch(switch, console) for switch_id, switch in switches.items()}
 
 
 def target_facts(profile: Profile) -> TargetFacts:
     """Return what the record says of the target: no secret, no query string."""
+    links = {"dashboard": profile.links.dashboard, "logs": profile.links.logs}
     return TargetFacts(
         name=profile.name,
         environment=profile.environment,
         urls={
-            "console": profile.console.url,
-            "dashboard": profile.links.dashboard,
+            **({"console": profile.console.url} if profile.console else {}),
             "khala": profile.khala.socket_url,
             "metrics": profile.metrics.address,
-            **({"logs": profile.links.logs.partition("?")[0]} if profile.links.logs else {}),
+            **{name: url.partition("?")[0] for name, url in links.items() if url},
             **{surface_id: surface.url for surface_id, surface in profile.surfaces.items()},
         },
         settings=profile.objectives.settings(),
         rehearsal_window_seconds=profile.rehearsal.window_seconds if profile.rehearsal else None,
-        notes=profile.notes,
+        notes=(*profile.notes, *caveats(profile)),
         profile_digest=digest(profile.model_dump(mode="json")),
     )

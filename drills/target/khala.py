@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -34,8 +34,10 @@ class CohortFigures:
     failures: list[str] = field(default_factory=list)
 
 
-def mint_token(token_url: str, session: str, scope: str, register: Callable[[str], object]) -> str:
-    """Return a sync token for ``scope``; it is handed to ``register`` so that it can be redacted everywhere.
+def mint_token(token_url: str, session: Mapping[str, str], scope: str, register: Callable[[str], object]) -> str:
+    """Return a sync token for ``scope``, asked for with the headers of a ``session``.
+
+    It is handed to ``register`` so that it can be redacted everywhere.
 
     Raises:
         TargetUnreachable: no token was given.
@@ -44,7 +46,7 @@ def mint_token(token_url: str, session: str, scope: str, register: Callable[[str
         answer = httpx2.post(
             token_url,
             json={"scopes": [scope]},
-            headers={"Authorization": f"Bearer {session}"},
+            headers=dict(session),
             timeout=ANSWER_SECONDS,
             trust_env=False,
         )

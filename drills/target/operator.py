@@ -67,6 +67,8 @@ class SwitchState(Answer):
     value: str | None = None
 
 
+#: The kind of entity that surfaces show.
+WORKERS = "codex_worker"
 AUTHORITY = TypeAdapter(dict[str, dict[str, EntityState]])
 
 

@@ -7,7 +7,7 @@ process needs to put the switch back when the drill is gone.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, JsonValue, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -29,6 +29,10 @@ VALUE = "{value}"
 Scalar = str | bool | int | float
 
 
+def _plain_body() -> JsonValue:
+    return {"value": VALUE}
+
+
 class ReadyCondition(Frozen):
     """What shows that a value has come into effect: ``url`` answers with ``status``, and says what is expected.
 
@@ -40,7 +44,7 @@ class ReadyCondition(Frozen):
     pointer: Pointer = ""
     equals: str | None = None
     contains: str | None = None
-    headers: HeaderFields = {}
+    headers: HeaderFields = Field(default={})
     timeout_seconds: Seconds = 5.0
 
 
@@ -72,14 +76,14 @@ class HttpSwitchRecipe(Recipe):
     pointer: Pointer = "/value"
     state_pointer: Pointer | None = None
     token: SecretReference | None = None
-    headers: HeaderFields = {}
+    headers: HeaderFields = Field(default={})
     read_method: Literal["GET", "POST"] = "GET"
     read_body: JsonValue = None
     method: Literal["PUT", "POST", "PATCH", "DELETE"] = "PUT"
     write_url: HttpUrl | None = None
-    body: JsonTemplate = {"value": VALUE}
-    values: dict[str, Scalar] = {}
-    reads: dict[str, Scalar] = {}
+    body: JsonTemplate = Field(default_factory=_plain_body)
+    values: dict[str, Scalar] = Field(default={})
+    reads: dict[str, Scalar] = Field(default={})
 
 
 class CommandSwitchRecipe(Recipe):
@@ -96,10 +100,10 @@ class CommandSwitchRecipe(Recipe):
     set: Command
     wait: Command | None = None
     pointer: Pointer | None = None
-    values: dict[str, str] = {}
-    reads: dict[str, str] = {}
+    values: dict[str, str] = Field(default={})
+    reads: dict[str, str] = Field(default={})
     environment: tuple[str, ...] = ()
-    secrets: dict[str, SecretReference] = {}
+    secrets: dict[str, SecretReference] = Field(default={})
     directory: Path | None = None
 
 
@@ -114,11 +118,11 @@ class FileSwitchRecipe(Recipe):
     format: Literal["dotenv", "json", "yaml"]
     key: str | None = None
     pointer: Pointer | None = None
-    values: dict[str, Scalar] = {}
+    values: dict[str, Scalar] = Field(default={})
     default: str | None = None
     reload: Command | None = None
     environment: tuple[str, ...] = ()
-    secrets: dict[str, SecretReference] = {}
+    secrets: dict[str, SecretReference] = Field(default={})
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
@@ -140,7 +144,7 @@ class ProcessSwitchRecipe(Recipe):
     argv: Command
     variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
     pid_file: Path
-    values: dict[str, str] = {}
+    values: dict[str, str] = Field(default={})
     default: str | None = None
     directory: Path | None = None
     log: Path | None = None
@@ -161,7 +165,7 @@ class PageSwitchRecipe(Recipe):
     url: HttpUrl
     login: tuple[Step, ...] = ()
     steps: tuple[Step, ...] = ()
-    by_value: dict[str, tuple[Step, ...]] = {}
+    by_value: dict[str, tuple[Step, ...]] = Field(default={})
     read: Reader
 
     @model_validator(mode="after")
@@ -175,3 +179,25 @@ SwitchRecipe = Annotated[
     HttpSwitchRecipe | CommandSwitchRecipe | FileSwitchRecipe | ProcessSwitchRecipe | PageSwitchRecipe,
     Field(discriminator="kind"),
 ]
+
+
+def from_anywhere(recipe: SwitchRecipe) -> SwitchRecipe:
+    """Return a recipe that can be followed from any working directory: every path in it is a whole one."""
+    return _absolute(recipe)
+
+
+_Record = TypeVar("_Record", bound=Frozen)
+
+
+def _absolute(record: _Record) -> _Record:
+    return record.model_copy(update={name: _absolute_part(value) for name, value in record})
+
+
+def _absolute_part(value: object) -> object:
+    if isinstance(value, Path):
+        return value.absolute()
+    if isinstance(value, Frozen):
+        return _absolute(value)
+    if isinstance(value, dict):
+        return {name: _absolute_part(part) for name, part in value.items()}
+    return tuple(map(_absolute_part, value)) if isinstance(value, tuple) else value

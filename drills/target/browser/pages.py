@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-import httpx2
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from drills.errors import TargetUnreachable
 from drills.target.browser.console import ConsolePage
+from drills.target.browser.entering import context_options, enter, origin_of, send_to_origin, sign_in
+from drills.target.browser.joining import Joined, page_of
 from drills.target.browser.pictures import masked_picture
 from drills.target.browser.recorder import Recorder
 from drills.target.browser.surface import ANSWER_MS, SurfacePage
-from drills.target.profile import Profile, Surface
+from drills.target.fields import SecretHeader
+from drills.target.profile import Console, Profile, Surface
 from drills.target.traffic import without_query
 
 POLL_MS = 25
-DESKTOP_WIDTH, DESKTOP_HEIGHT = 1100, 680
 
 
 class DrillBrowser:
@@ -45,7 +46,9 @@ class DrillBrowser:
         self._hear = hear
         self._recorder = recorder
         self._contexts: list[BrowserContext] = []
-        self._joined: dict[str, Browser] = {}
+        self._elsewhere = Joined(playwright)
+        self._browsers: dict[str, Browser] = {}
+        self._joined: set[str] = set()
         self._pages: dict[str, SurfacePage] = {}
         self._idle: Page | None = None
 
@@ -63,18 +66,24 @@ class DrillBrowser:
             )
         return self._pages[surface_id]
 
-    def console(self, token: str) -> ConsolePage:
+    def console(self, console: Console, token: str) -> ConsolePage:
         """Return the operator console, not yet opened."""
         page = self._context("console").new_page()
-        return ConsolePage(page, self._profile.console, token, masks=self._profile.mask)
+        return ConsolePage(page, console, token, masks=self._profile.mask)
 
-    def picture_of(self, url: str, ready: str) -> tuple[bytes, int]:
+    def picture_of(
+        self, url: str, ready: str, headers: Mapping[str, str | SecretHeader] | None = None
+    ) -> tuple[bytes, int]:
         """Return a PNG of the whole page at ``url``, once an element ``ready`` is there, and how many there are.
+
+        ``headers`` go to the page's own origin only.
 
         Raises:
             TargetUnreachable: the page does not load or does not become ready.
         """
-        page = self._context("page").new_page()
+        context = self._context("page")
+        send_to_origin(context, origin_of(url), headers or {})
+        page = context.new_page()
         try:
             page.goto(url, wait_until="domcontentloaded")
             page.locator(ready).first.wait_for(timeout=ANSWER_MS)
@@ -114,6 +123,9 @@ class DrillBrowser:
         contexts, self._contexts, self._idle = self._contexts, [], None
         for context in contexts:
             context.close()
+        self._elsewhere.close()
+        for browser in self._browsers.values():
+            browser.close()
 
     def _clockwork(self) -> Page:
         """Return a page of its own to wait on: a recording of a surface need not tell of every wait."""
@@ -123,34 +135,47 @@ class DrillBrowser:
             self._idle = context.new_page()
         return self._idle
 
-    def _context(self, name: str, device: str | None = None) -> BrowserContext:
-        options = dict(self._playwright.devices[device]) if device else {}
-        options.pop("default_browser_type", None)
-        options.setdefault("viewport", {"width": DESKTOP_WIDTH, "height": DESKTOP_HEIGHT})
+    def _context(self, name: str, surface: Surface | None = None) -> BrowserContext:
+        options = context_options(self._playwright, surface)
         if self._recorder:
             options |= self._recorder.options(name)
-        context = self._browser.new_context(**options)
+        context = self._browser_of(surface).new_context(**options)
         self._contexts.append(context)
         if self._recorder:
             self._recorder.follow(context, name)
+        if surface:
+            enter(context, surface)
         return context
 
+    def _browser_of(self, surface: Surface | None) -> Browser:
+        """Return the browser in which a surface is opened; the drill's own for all pages of the operator."""
+        if surface is None or (surface.kind == "browser" and surface.engine == self._browser.browser_type.name):
+            return self._browser
+        key = surface.engine if surface.kind == "browser" else f"{surface.engine} {surface.endpoint}"
+        if key not in self._browsers:
+            started = surface.kind == "browser"
+            self._browsers[key] = self._start(surface) if started else self._elsewhere.remote(surface)
+        return self._browsers[key]
+
+    def _start(self, surface: Surface) -> Browser:
+        engine = self._playwright.firefox if surface.engine == "firefox" else self._playwright.webkit
+        if surface.engine == "chromium":
+            engine = self._playwright.chromium
+        try:
+            return engine.launch()
+        except PlaywrightError as error:
+            raise TargetUnreachable(
+                f"{surface.title}: {surface.engine} does not start: {error.message.splitlines()[0]}",
+                remedy=f"python3 -m playwright install --with-deps {surface.engine}",
+            ) from None
+
     def _page_of(self, surface_id: str, profile: Surface) -> Page:
-        if profile.kind == "browser":
-            return self._context(surface_id, profile.device).new_page()
-        self._joined[surface_id] = self._playwright.chromium.connect_over_cdp(_cdp_url(profile))
-        context = self._joined[surface_id].contexts[0]
+        if profile.kind != "cdp":
+            return self._context(surface_id, profile).new_page()
+        page = page_of(self._elsewhere.application(profile), profile)
         if self._recorder:
-            self._recorder.follow(context, surface_id, planting=False)
-        return context.pages[0]
-
-
-def _cdp_url(profile: Surface) -> str:
-    try:
-        answer = httpx2.get(profile.endpoint or profile.url, timeout=5, trust_env=False).json()
-    except (httpx2.HTTPError, ValueError) as error:
-        raise TargetUnreachable(f"{profile.title} does not tell its debugging address: {error}") from None
-    url = answer.get("cdp_url") if isinstance(answer, dict) else None
-    if not isinstance(url, str):
-        raise TargetUnreachable(f"{profile.title} has no open window to join", remedy="look at the surface's own log")
-    return url
+            self._recorder.follow(page.context, surface_id, planting=False)
+        if surface_id not in self._joined and profile.login:
+            sign_in(page, profile.login)
+        self._joined.add(surface_id)
+        return page

@@ -19,13 +19,13 @@ ANSWER_MS = 15_000
 
 #: Notes, inside the page, when each row first showed each sequence number (Unix milliseconds).
 WATCH_ROWS = """
-({sequence, row}) => {
+({sequence, row, identifier}) => {
   window.__drillRowsSeen = {};
   const look = () => {
     for (const element of document.querySelectorAll(row)) {
       const match = /(\\d+)/.exec(element.querySelector(sequence)?.textContent ?? "");
       if (!match) continue;
-      const key = element.getAttribute("data-worker-id") + "@" + match[1];
+      const key = element.getAttribute(identifier) + "@" + match[1];
       window.__drillRowsSeen[key] ??= performance.timeOrigin + performance.now();
     }
   };
@@ -35,10 +35,10 @@ WATCH_ROWS = """
 
 #: Reads worker id, digits of the sequence number, and status of every row that has them.
 READ_ROWS = """
-({row, sequence, status}) => [...document.querySelectorAll(row)].flatMap((element) => {
+({row, sequence, status, identifier}) => [...document.querySelectorAll(row)].flatMap((element) => {
   const digits = /(\\d+)/.exec(element.querySelector(sequence)?.textContent ?? "");
   const word = element.querySelector(status)?.textContent;
-  return digits && word !== undefined ? [[element.getAttribute("data-worker-id"), digits[1], word]] : [];
+  return digits && word !== undefined ? [[element.getAttribute(identifier), digits[1], word]] : [];
 })
 """
 
@@ -105,7 +105,13 @@ class SurfacePage:
         """Return what every row shows, all read in one moment."""
         selectors = self.profile.selectors
         found: list[list[str]] = self.page.evaluate(
-            READ_ROWS, {"row": selectors.any_row, "sequence": selectors.sequence, "status": selectors.status}
+            READ_ROWS,
+            {
+                "row": selectors.any_row,
+                "sequence": selectors.sequence,
+                "status": selectors.status,
+                "identifier": selectors.identifier,
+            },
         )
         return {name: Row(int(seq), status.strip().lower()) for name, seq, status in found}
 
@@ -190,4 +196,7 @@ def _is_version(key: str, worker_id: str, seq: int) -> bool:
 
 
 def _row_selectors(profile: Surface) -> str:
-    return orjson.dumps({"sequence": profile.selectors.sequence, "row": profile.selectors.any_row}).decode()
+    selectors = profile.selectors
+    return orjson.dumps(
+        {"sequence": selectors.sequence, "row": selectors.any_row, "identifier": selectors.identifier}
+    ).decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drills.target.browser import ConsolePage
-from drills.target.ports import HttpSwitchRecipe, Switch
+from drills.target.ports import Switch, SwitchRecipe
 
 
 class ConsoleSwitch:
@@ -19,7 +19,7 @@ class ConsoleSwitch:
         return self._inner.id
 
     @property
-    def recipe(self) -> HttpSwitchRecipe:
+    def recipe(self) -> SwitchRecipe:
         """How to restore the switch without a browser."""
         return self._inner.recipe
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from drills.errors import SwitchFailed, TargetUnreachable
-from drills.target.ports import HttpSwitchRecipe
+from drills.target.recipes import HttpSwitchRecipe, SwitchRecipe
 
 
 @dataclass
@@ -27,7 +27,7 @@ class MemoryWorld:
         """Return a switch for every value."""
         return {switch_id: MemorySwitch(switch_id, self) for switch_id in self.values}
 
-    def build(self, recipe: HttpSwitchRecipe) -> MemorySwitch:
+    def build(self, recipe: SwitchRecipe) -> MemorySwitch:
         """Return the switch that ``recipe`` is about, as another process would."""
         return MemorySwitch(recipe.switch, self)
 
@@ -68,7 +68,7 @@ class MemorySwitch:
     @property
     def recipe(self) -> HttpSwitchRecipe:
         """A recipe that :meth:`MemoryWorld.build` understands."""
-        return HttpSwitchRecipe(switch=self.id, url=f"memory:{self.id}")
+        return HttpSwitchRecipe(switch=self.id, url=f"http://memory.invalid/{self.id}")
 
     def read(self) -> str:
         """Return the value in effect."""

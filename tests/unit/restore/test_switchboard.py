@@ -77,7 +77,9 @@ def test_a_recipe_in_the_journal_can_be_followed_from_anywhere(
     board = Switchboard(switches, journal, clock, pause=clock.advance, on_flip=lambda _fact: None)
     board.baseline()
     board.flip("web", "true", purpose="cut-over")
-    assert journal.touched()[0].recipe.token == SecretReference(file=tmp_path / "token")
+    recipe = journal.touched()[0].recipe
+    assert isinstance(recipe, HttpSwitchRecipe)
+    assert recipe.token == SecretReference(file=tmp_path / "token")
 
 
 def test_a_flip_returns_when_the_value_is_in_effect(

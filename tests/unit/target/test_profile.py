@@ -42,6 +42,7 @@ def ready(tmp_path: Path) -> StagingReady:
         operator_token=SecretStr("canary-operator"),
         session_secret=SecretStr("canary-session"),
         sync_token=SecretStr("canary-sync"),
+        database_url=SecretStr("canary-database"),
         state_dir=tmp_path,
     )
 
@@ -108,12 +109,11 @@ MISTAKES = {
     "objectives.incident_threshold": put(2, "objectives", "incident_threshold"),
     "objectives.recovery_time_seconds": put(0, "objectives", "recovery_time_seconds"),
     "rehearsal.window_seconds": put(1, "rehearsal", "window_seconds"),
-    "operator_api": drop("operator_api"),
     "operator_api.url": put("ftp://x/", "operator_api", "url"),
     "operator_api.tokn": put("x", "operator_api", "tokn"),
     "console.url": drop("console", "url"),
     "khala.socket_url": put("http://not-a-socket/", "khala", "socket_url"),
-    "khala.session": drop("khala", "session"),
+    "khala": drop("khala", "session"),
     "metrics.kind": put("guess", "metrics", "kind"),
     "metrics.interval_seconds": put(0, "metrics", "interval_seconds"),
     "cohort.clients": put(-1, "cohort", "clients"),
@@ -194,4 +194,4 @@ def test_the_secrets_of_a_staging_are_kept_in_private_files(ready: StagingReady,
     line = ready.model_dump_json().replace("**********", "canary-hidden")
     read_ready(line)
     modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
-    assert modes == {"operator-token": 0o600, "session-secret": 0o600}
+    assert modes == {"database-url": 0o600, "operator-token": 0o600, "session-secret": 0o600}

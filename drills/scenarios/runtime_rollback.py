@@ -1,0 +1,160 @@
+"""Rolling the runtime back: Khala stops, legacy goes on, the auditor sees the drift; then back, and it catches up."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from drills.evidence.records import Relation
+from drills.plugin.drill import Drill
+from drills.scenarios.agreement import check_rows_agree
+from drills.scenarios.events import event_without_khala
+from drills.target.operator import ParityState
+from drills.target.ports import Stimulus
+from drills.verdict.rollback import RECOVERY, ROLLBACK
+
+SINK = "sink-path"
+MISMATCHES = "openagents_runtime_sync_parity_cycle_mismatches_sum"
+CYCLES = "openagents_runtime_sync_parity_cycle_count"
+CONVEX_WRITES = "openagents_runtime_convex_projection_write_count"
+SILENCE_SECONDS, BUDGET_SECONDS = 1.5, 12.0
+NO_PARITY = "nobody can be asked what both lanes hold: give the target [parity], a database URL"
+
+
+def roll_back_runtime(drill: Drill, surfaces: Sequence[str]) -> None:
+    """Publish to Convex only and see Khala stop; publish to both again and see it catch up."""
+    with drill.disturbance("runtime sink path at Convex-only, and the catch-up after it"):
+        before = drill.environment.metrics.total(MISMATCHES) or 0.0
+        drill.switch_to(SINK, new_lane=False, purpose=ROLLBACK)
+        _check_stopped(drill, surfaces, before)
+        drill.switch_to(SINK, new_lane=True, purpose=RECOVERY)
+        _check_caught_up(drill, surfaces)
+
+
+def _check_stopped(drill: Drill, surfaces: Sequence[str], mismatches_before: float) -> None:
+    if drill.environment.events.patience_seconds:  # any update counts then: let those under way arrive first
+        drill.browser.pump(SILENCE_SECONDS)
+    since = time.time()
+    known, writes = drill.environment.parity(), drill.environment.metrics.total(CONVEX_WRITES)
+    event = event_without_khala(drill)
+    legacy = _legacy_goes_on(drill, event, known, writes)
+    drill.browser.pump(SILENCE_SECONDS)
+    seen = _mismatches_since(drill, mismatches_before)
+    held = [
+        drill.holds("legacy-continues", "Convex-only: the legacy lane still gets authority events", observed=legacy),
+        drill.check(
+            "khala-stops",
+            "Convex-only: surfaces that still got updates over Khala",
+            sum(_still_fed(drill, name, event, since) for name in surfaces) if event or legacy else None,
+            Relation.EQUAL,
+            0,
+            unit="surfaces",
+        ),
+        drill.check(
+            "auditor-sees",
+            "Convex-only: mismatches that the auditor counted",
+            seen,
+            Relation.GREATER,
+            0,
+            unit="documents",
+        ),
+    ]
+    facts = {"event": event.seq if event else None, "mismatches": seen}
+    observation = drill.observe("convex-only", "Sink path at Convex-only", facts)
+    if all(held):
+        drill.runtime_seen(SINK, recovered=False, observation=observation)
+
+
+def _legacy_goes_on(
+    drill: Drill, event: Stimulus | None, known: ParityState | None, writes: float | None
+) -> bool | None:
+    """Return whether the legacy lane took what was written meanwhile; None where nothing tells of it.
+
+    The best witness is its own document of the event; then any newer document; then the count of its writes.
+    """
+    metrics = drill.environment.metrics
+    if known is not None:
+        return drill.browser.wait_until(lambda: _legacy_newer(drill, event, known), BUDGET_SECONDS)
+    if writes is None:
+        return None
+    budget = BUDGET_SECONDS + metrics.latency_seconds
+    return drill.browser.wait_until(lambda: (metrics.total(CONVEX_WRITES) or 0.0) > writes, budget) or None
+
+
+def _legacy_newer(drill: Drill, event: Stimulus | None, known: ParityState) -> bool:
+    parity = drill.environment.parity()
+    found = parity.checkpoints if parity else {}
+    if event is not None:
+        return event.doc_key in found and found[event.doc_key].seq >= event.seq
+    return any(key not in known.checkpoints or one.seq > known.checkpoints[key].seq for key, one in found.items())
+
+
+def _still_fed(drill: Drill, surface: str, event: Stimulus | None, since: float) -> bool:
+    traffic = drill.surface(surface).traffic
+    if event is not None:
+        return traffic.frame_with(event.doc_key, event.seq) is not None
+    return any(frame.at >= since and frame.versions and not frame.sent for frame in traffic.frames)
+
+
+def _mismatches_since(drill: Drill, before: float) -> float:
+    metrics = drill.environment.metrics
+    budget = BUDGET_SECONDS + metrics.latency_seconds
+    drill.browser.wait_until(lambda: (metrics.total(MISMATCHES) or 0.0) > before, budget)
+    return (metrics.total(MISMATCHES) or 0.0) - before
+
+
+def _check_caught_up(drill: Drill, surfaces: Sequence[str]) -> None:
+    known = drill.environment.parity() is not None
+    equal = drill.browser.wait_until(lambda: not _behind(drill), BUDGET_SECONDS) if known else None
+    grown = _mismatches_of_a_later_cycle(drill)
+    held = [
+        drill.holds(
+            "re-projected",
+            "Back to dual: Khala holds every document at the legacy lane's version",
+            observed=equal,
+            note="" if known else NO_PARITY,
+        ),
+        drill.check(
+            "alerts-stop",
+            "Back to dual: mismatches counted after it caught up",
+            grown,
+            Relation.EQUAL,
+            0,
+            unit="documents",
+        ),
+        *(check_rows_agree(drill, drill.surface(name), suffix="-runtime") for name in surfaces),
+    ]
+    left = len(_behind(drill)) if known else None
+    observation = drill.observe(
+        "dual-again", "Sink path at dual again", {"documents behind": left, "new mismatches": grown}
+    )
+    if all(held):
+        drill.runtime_seen(SINK, recovered=True, observation=observation)
+
+
+def _mismatches_of_a_later_cycle(drill: Drill) -> float | None:
+    """Return what an audit counted that began after now; None when there was none in time.
+
+    The cycle under way may still have looked at the documents as they were, so that the one after it is the first.
+    """
+    metrics = drill.environment.metrics
+    budget = BUDGET_SECONDS + metrics.latency_seconds
+    if not drill.metrics_caught_up():
+        return None
+    begun = metrics.total(CYCLES) or 0.0
+    drill.browser.wait_until(lambda: (metrics.total(CYCLES) or 0.0) >= begun + 2, budget)
+    settled, counted = metrics.total(MISMATCHES), metrics.total(CYCLES) or 0.0
+    later = drill.browser.wait_until(lambda: (metrics.total(CYCLES) or 0.0) > counted, budget)
+    return (metrics.total(MISMATCHES) or 0.0) - settled if later and settled is not None else None
+
+
+def _behind(drill: Drill) -> list[str]:
+    """Return the documents that Khala lacks, or holds at an older version than the legacy lane."""
+    parity = drill.environment.parity()
+    if parity is None:
+        return []
+    return [
+        key
+        for key, checkpoint in parity.checkpoints.items()
+        if key not in parity.read_models or parity.read_models[key].doc_version < checkpoint.seq
+    ]
