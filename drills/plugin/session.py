@@ -42,7 +42,7 @@ from drills.target.browser import Browser, DrillBrowser, Playwright
 from drills.target.chromium import provide
 from drills.target.embedded import EmbeddedStaging
 from drills.target.environment import Environment, on_console, target_facts
-from drills.target.profile import Profile, parse_profile
+from drills.target.profile import Profile, demand_fit, parse_profile
 from drills.verdict.gates import metrics_of
 
 
@@ -238,4 +238,7 @@ class DrillSession:
 def _course(options: DrillOptions) -> Course:
     if options.faults and options.target != EMBEDDED:
         raise ConfigurationError("--fault works on the embedded target only", remedy="drop --fault or --target")
-    return chart(options.target, options.runbook, allow_production=options.allow_production)
+    course = chart(options.target, options.runbook, allow_production=options.allow_production)
+    if course.profile:
+        demand_fit(course.profile, course.runbook, options.target)
+    return course
