@@ -1,4 +1,4 @@
-"""The gates as recording and alert rules of Prometheus. The only importer of PyYAML.
+"""The gates as recording and alert rules of Prometheus.
 
 For each gate: what is measured, how much stands behind it, an alert that it is broken, and an alert that nothing can be
 said of it, because an expression without data keeps an alert silent, and silence is not green.
@@ -7,8 +7,9 @@ said of it, because an expression without data keeps an alert silent, and silenc
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from io import StringIO
 
-import yaml
+from ruamel.yaml import YAML
 
 from drills.canonical import digest
 from drills.export.thresholds import breaking, threshold, unset
@@ -18,6 +19,8 @@ from drills.runbook.promql import events, judged_seconds, series, span, value, w
 VALUE, EVENTS = "drill:gate_value", "drill:gate_events"
 #: An alert that nothing can be said waits this long: after a restart of Prometheus there is little to say.
 PATIENCE = "5m"
+#: An expression is never folded: people copy it from here into a browser.
+ONE_LINE = 10_000
 
 Rule = dict[str, str | dict[str, str]]
 
@@ -30,12 +33,13 @@ def prometheus_rules(runbook: Runbook, settings: Mapping[str, float]) -> str:
     """
     missing = unset(runbook.gates, settings)
     rules = [rule for gate in runbook.gates for rule in _rules(gate, runbook, settings, missing.get(gate.id))]
-    document = {"groups": [{"name": f"{runbook.id}-gates", "rules": rules}]}
-    head = (
-        f"# The gates of {runbook.title}, version {runbook.version}.\n"
-        f"# Runbook {digest(runbook.model_dump(mode='json'))}. Written by `drill export prometheus-rules`.\n"
-    )
-    return head + yaml.safe_dump(document, sort_keys=False, width=10_000, allow_unicode=True)
+    text = StringIO()
+    text.write(f"# The gates of {runbook.title}, version {runbook.version}.\n")
+    text.write(f"# Runbook {digest(runbook.model_dump(mode='json'))}. Written by `drill export prometheus-rules`.\n")
+    writer = YAML()
+    writer.width = ONE_LINE
+    writer.dump({"groups": [{"name": f"{runbook.id}-gates", "rules": rules}]}, text)
+    return text.getvalue()
 
 
 def _rules(gate: Gate, runbook: Runbook, settings: Mapping[str, float], missing: str | None) -> Iterator[Rule]:

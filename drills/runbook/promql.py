@@ -5,14 +5,25 @@ What PromQL does differently with the same samples is told in ``docs/gates.md``.
 
 from __future__ import annotations
 
-from drills.runbook.model import Gate, Gauge, Increase, Measure, Quantile, Rate, Ratio, Selector, TrendToZero
-
-_OVER_TIME = {"max": "max_over_time", "mean": "avg_over_time", "last": "last_over_time"}
+from drills.runbook.model import (
+    Comparison,
+    Gate,
+    Gauge,
+    Increase,
+    Measure,
+    Quantile,
+    Rate,
+    Ratio,
+    Selector,
+    TrendToZero,
+)
 
 
 def value(gate: Gate) -> str:
     """Return the expression whose value is compared: of a trend, what the newest of its buckets holds."""
-    return expression(gate.measure, judged_seconds(gate), evidence=gate.evidence)
+    rising = isinstance(gate.objective, Comparison) and gate.objective.relation in {">", ">="}
+    worst = "min" if rising else "max"
+    return expression(gate.measure, judged_seconds(gate), evidence=gate.evidence, worst=worst)
 
 
 def judged_seconds(gate: Gate) -> int:
@@ -21,16 +32,20 @@ def judged_seconds(gate: Gate) -> int:
     return max(1, gate.window_seconds // trend.buckets) if trend else gate.window_seconds
 
 
-def expression(measure: Measure, seconds: int, *, by: str | None = None, evidence: Selector | None = None) -> str:
+def expression(
+    measure: Measure, seconds: int, *, by: str | None = None, evidence: Selector | None = None, worst: str = "max"
+) -> str:
     """Return ``measure`` over the last ``seconds``, for each value of the label ``by`` if there is one.
 
     A counter that does not exist counts as 0 while ``evidence`` exists: what would have incremented it was running.
+    ``worst`` chooses between the newest readings of several instances of a gauge.
     """
     total = f"sum by ({by}) " if by else "sum"
     match measure:
         case Ratio(numerator=numerator, denominator=denominator):
             part = _or_zero(f"{total}(increase({_range(numerator, seconds)}))", evidence, seconds)
-            return f"({part}) / {total}(increase({_range(denominator, seconds)}))"
+            part = f"({part})" if evidence else part
+            return f"{part} / {total}(increase({_range(denominator, seconds)}))"
         case Rate(of=of):
             return _or_zero(f"{total}(rate({_range(of, seconds)}))", evidence, seconds)
         case Increase(of=of):
@@ -38,8 +53,11 @@ def expression(measure: Measure, seconds: int, *, by: str | None = None, evidenc
         case Quantile(of=of, q=q):
             labels = f"le, {by}" if by else "le"
             return f"histogram_quantile({q:g}, sum by ({labels}) (increase({_range(of, seconds)})))"
+        case Gauge(of=of, take="mean"):
+            readings = _range(of, seconds)
+            return f"sum(sum_over_time({readings})) / sum(count_over_time({readings}))"
         case Gauge(of=of, take=take):
-            return f"max({_OVER_TIME[take]}({_range(of, seconds)}))"
+            return f"{worst if take == 'last' else 'max'}({take}_over_time({_range(of, seconds)}))"
 
 
 def events(gate: Gate) -> str:
