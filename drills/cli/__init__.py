@@ -6,6 +6,7 @@ import click
 
 from drills.cli.doctor import doctor
 from drills.cli.export import export
+from drills.cli.gates import gates
 from drills.cli.history import history
 from drills.cli.keygen import keygen
 from drills.cli.matrix import matrix
@@ -16,7 +17,20 @@ from drills.cli.run import run
 from drills.cli.staging import staging
 from drills.cli.verify import verify_command
 
-COMMANDS = (run, staging, restore, report, verify_command, keygen, promote_command, export, history, matrix, doctor)
+COMMANDS = (
+    run,
+    staging,
+    restore,
+    report,
+    verify_command,
+    keygen,
+    promote_command,
+    export,
+    gates,
+    history,
+    matrix,
+    doctor,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
