@@ -7,7 +7,6 @@ says where everything is; the deployment ends when standard input does.
 
 from __future__ import annotations
 
-import json
 import secrets
 import socket
 import subprocess
@@ -179,14 +178,19 @@ def deployment(order: Order) -> Iterator[Deployed]:
 
 
 def main() -> None:
-    """Deploy what standard input says, tell where on standard output, and follow the flags until standard input ends."""
+    """Deploy what standard input says, tell where on standard output, and follow the flags until the input ends."""
     ended = threading.Event()
     order = Order.model_validate_json(sys.stdin.readline())
     with Deployment(order) as running:
         sys.stdout.write(running.deployed().model_dump_json() + "\n")
         sys.stdout.flush()
-        threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+        threading.Thread(target=_set_at_the_end_of_input, args=(ended,), daemon=True).start()
         running.follow(ended)
+
+
+def _set_at_the_end_of_input(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
 
 
 def _config(order: Order, urls: Mapping[str, str]) -> StagingConfig:

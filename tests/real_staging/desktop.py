@@ -22,7 +22,7 @@ def desktop(folder: Path, page: str) -> Generator[str]:
         raise FileNotFoundError("there is no Chromium")
     port = free_port()
     command = [
-        browser.executable,
+        str(browser.executable),
         f"--app={page}",
         f"--user-data-dir={folder / 'profile'}",
         f"--remote-debugging-port={port}",

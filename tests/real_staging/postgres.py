@@ -57,11 +57,11 @@ def cluster(log: Path) -> Generator[Postgres]:
 
 @contextmanager
 def _serving(folder: Path, log: Path, user: str | None) -> Generator[Postgres]:
-    create = ["-A", "trust", "-U", OWNER, "--no-sync", "--locale", "C", "--encoding", "UTF8", "-D", folder]
+    create = ["-A", "trust", "-U", OWNER, "--no-sync", "--locale", "C", "--encoding", "UTF8", "-D", str(folder)]
     subprocess.run([program("initdb", *FOLDERS), *create], check=True, capture_output=True, cwd="/", user=user)
     postgres = Postgres(free_port())
     quick = ["-c", "fsync=off", "-c", "unix_socket_directories=", "-c", f"listen_addresses={LOOPBACK}"]
-    command = [program("postgres", *FOLDERS), "-D", folder, "-p", str(postgres.port), *quick]
+    command = [program("postgres", *FOLDERS), "-D", str(folder), "-p", str(postgres.port), *quick]
     # Nothing in it is worth an orderly shutdown.
     with running(command, log, postgres.answers, user=user, stop=signal.SIGQUIT):
         yield postgres

@@ -37,7 +37,7 @@ def passed(also: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def running(
-    command: Sequence[str | Path],
+    command: Sequence[str],
     log: Path,
     ready: Callable[[], bool],
     *,
@@ -70,7 +70,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def program(name: str, *folders: str) -> Path:
+def program(name: str, *folders: str) -> str:
     """Return the path of a program on the PATH or in one of ``folders``.
 
     Raises:
@@ -78,7 +78,7 @@ def program(name: str, *folders: str) -> Path:
     """
     path = os.pathsep.join([os.environ.get("PATH", ""), *folders])
     if found := shutil.which(name, path=path):
-        return Path(found)
+        return found
     raise FileNotFoundError(f"{name} is not installed")
 
 

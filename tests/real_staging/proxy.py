@@ -20,7 +20,15 @@ def proxy(folder: Path, port: int, web: str, unleash: str) -> Generator[str]:
         FOLDER=folder, LISTEN=f"{LOOPBACK}:{port}", WEB=web, UNLEASH=unleash
     )
     (folder / "nginx.conf").write_text(text, encoding="utf-8")
-    command = [program("nginx", "/usr/sbin"), "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log"]
+    command = [
+        program("nginx", "/usr/sbin"),
+        "-p",
+        f"{folder}",
+        "-c",
+        f"{folder}/nginx.conf",
+        "-e",
+        f"{folder}/error.log",
+    ]
     address = f"http://{LOOPBACK}:{port}"
     with running(command, folder / "nginx.log", lambda: answers(f"{address}/healthz")):
         yield address

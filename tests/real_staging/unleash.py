@@ -60,6 +60,6 @@ def server(package: Path, database: str, log: Path) -> Generator[Unleash]:
         "CHECK_VERSION": "false",
         "SEND_TELEMETRY": "false",
     }
-    command = [program("node"), package / "dist" / "server.js"]
+    command = [program("node"), f"{package}/dist/server.js"]
     with running(command, log, lambda: answers(f"{unleash.url}/health"), environment=environment):
         yield unleash
