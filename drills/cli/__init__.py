@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from drills.cli.compare import compare_command
 from drills.cli.doctor import doctor
 from drills.cli.export import export
 from drills.cli.gates import gates
@@ -25,6 +26,7 @@ COMMANDS = (
     verify_command,
     keygen,
     promote_command,
+    compare_command,
     export,
     gates,
     history,
