@@ -13,12 +13,12 @@ from collections.abc import Collection, Mapping
 
 from drills.clock import Clock
 from drills.staging.bell import rest
-from drills.staging.faults import AUDITOR_BLIND, AUDITOR_SILENT, AUDITOR_UNSTOPPABLE
+from drills.staging.faults import AUDITOR_BLIND, AUDITOR_LENIENT, AUDITOR_SILENT, AUDITOR_SKIPS, AUDITOR_UNSTOPPABLE
 from drills.staging.lane_state import read_checkpoints, read_read_models
 from drills.staging.lanes import InFlight
 from drills.staging.live_settings import ActiveFaults, LiveSettings
 from drills.staging.metrics import AUDITOR, FAILURE_CLASS, Metrics
-from drills.staging.parity import Comparison, Cycle, compare
+from drills.staging.parity import Comparison, Cycle, Reason, compare
 from drills.staging.runtime_log import RuntimeLog
 from drills.staging.store import Store
 
@@ -67,10 +67,14 @@ class ParityAuditor:
         first = await asyncio.to_thread(self._compare, sample, None)
         suspects = {comparison.checkpoint.document_id for comparison in first if not comparison.matches}
         settled = await self._look_again(suspects) if suspects else {}
-        cycle = Cycle(tuple(settled.get(seen.checkpoint.document_id, seen) for seen in first))
+        cycle = Cycle(tuple(self._told(settled.get(seen.checkpoint.document_id, seen)) for seen in first))
         self._count(cycle)
         self._write(cycle)
         return cycle
+
+    def _told(self, seen: Comparison) -> Comparison:
+        """Return what is said of a comparison: what was seen, unless this auditor is one that lies."""
+        return Comparison(seen.checkpoint, Reason.NONE, 0) if AUDITOR_LENIENT in self._faults else seen
 
     async def _look_again(self, suspects: Collection[str]) -> Mapping[str, Comparison]:
         verdicts: dict[str, Comparison] = {}
@@ -94,6 +98,7 @@ class ParityAuditor:
     def _compare(self, limit: int, only: Collection[str] | None) -> tuple[Comparison, ...]:
         with self._store.reading() as connection:
             sample = read_checkpoints(connection, limit, only)
+            sample = sample[::2] if AUDITOR_SKIPS in self._faults else sample
             return compare(sample, read_read_models(connection, [checkpoint.document_id for checkpoint in sample]))
 
     def _count(self, cycle: Cycle) -> None:

@@ -42,6 +42,8 @@ STALE_CURSOR = Fault("stale-cursor", Component.RUNTIME, "every resumed subscript
 AUDITOR_SILENT = Fault("auditor-silent", Component.RUNTIME, "the parity auditor says it is enabled and does nothing")
 AUDITOR_UNSTOPPABLE = Fault("auditor-unstoppable", Component.RUNTIME, "the parity auditor goes on when switched off")
 AUDITOR_BLIND = Fault("auditor-blind", Component.RUNTIME, "the parity auditor's cycles compare nothing")
+AUDITOR_SKIPS = Fault("auditor-skips", Component.RUNTIME, "the parity auditor leaves out every second document")
+AUDITOR_LENIENT = Fault("auditor-lenient", Component.RUNTIME, "the parity auditor calls every document a match")
 CONVEX_DROP = Fault("convex-drop", Component.RUNTIME, "documents never reach Convex")
 SINK_IGNORED = Fault("sink-ignored", Component.RUNTIME, "at convex-only documents reach Khala as before")
 SINK_MUTES = Fault("sink-mutes", Component.RUNTIME, "at convex-only documents do not reach Convex either")
@@ -66,6 +68,8 @@ FAULTS: tuple[Fault, ...] = (
     AUDITOR_SILENT,
     AUDITOR_UNSTOPPABLE,
     AUDITOR_BLIND,
+    AUDITOR_SKIPS,
+    AUDITOR_LENIENT,
     CONVEX_DROP,
     SINK_IGNORED,
     SINK_MUTES,

@@ -39,6 +39,7 @@ class StagingReady(BaseModel):
     operator_token: SecretStr
     session_secret: SecretStr
     sync_token: SecretStr
+    database_url: SecretStr
     state_dir: Path
 
     def profile_text(self) -> str:
@@ -59,13 +60,15 @@ class StagingReady(BaseModel):
 #: Which preconditions, checklist items or gates have been seen to catch each fault; ``nox -s tests`` sees it again.
 CAUGHT_BY: dict[str, tuple[str, ...]] = {
     "khala-drop": ("item web", "item mobile", "item desktop", "gate lag-drift"),
-    "khala-corrupt": ("item web", "gate parity-mismatch-rate"),
+    "khala-corrupt": ("item parity-auditor", "item web", "gate parity-mismatch-rate"),
     "khala-lag": ("item web", "gate lag-drift"),
     "khala-stall": ("item web", "item mobile", "item desktop"),
     "stale-cursor": ("gate stale-cursor-rate",),
     "auditor-silent": ("item parity-auditor",),
     "auditor-unstoppable": ("item parity-auditor",),
     "auditor-blind": ("item parity-auditor", "item rollback"),
+    "auditor-skips": ("item parity-auditor",),
+    "auditor-lenient": ("item parity-auditor", "item rollback"),
     "convex-drop": ("precondition dual-publish",),
     "sink-ignored": ("item rollback",),
     "sink-mutes": ("item rollback",),
@@ -155,6 +158,7 @@ def read_ready(line: str) -> StagingReady:
         ) from None
     _write_secret(ready.state_dir / "operator-token", ready.operator_token)
     _write_secret(ready.state_dir / "session-secret", ready.session_secret)
+    _write_secret(ready.state_dir / "database-url", ready.database_url)
     return ready
 
 

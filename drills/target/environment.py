@@ -179,6 +179,7 @@ def on_console(switches: Mapping[str, Switch], console: ConsolePage | None) -> d
 def target_facts(profile: Profile) -> TargetFacts:
     """Return what the record says of the target: no secret, no query string."""
     links = {"dashboard": profile.links.dashboard, "logs": profile.links.logs}
+    leased = profile.operator_api if not profile.switches else None  # a lease covers the API's own switches alone
     return TargetFacts(
         name=profile.name,
         environment=profile.environment,
@@ -193,4 +194,5 @@ def target_facts(profile: Profile) -> TargetFacts:
         rehearsal_window_seconds=profile.rehearsal.window_seconds if profile.rehearsal else None,
         notes=(*profile.notes, *caveats(profile)),
         profile_digest=digest(profile.model_dump(mode="json")),
+        lease_seconds=leased.lease_seconds if leased else None,
     )

@@ -35,6 +35,7 @@ def ready_line(config: StagingConfig, sync_token: SecretStr) -> str:
         "operator_token": config.operator_token.get_secret_value(),
         "session_secret": config.session_secret.get_secret_value(),
         "sync_token": sync_token.get_secret_value(),
+        "database_url": config.database_url,
         "state_dir": str(config.state_dir),
     }
     return orjson.dumps(facts).decode()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from drills.evidence.records import DrillRecord, Verdict
+from drills.staging.store import Store
 from drills.target.embedded import CAUGHT_BY, fault_names
 
 
@@ -59,7 +60,13 @@ TRIALS = [
         ),
     ),
     Trial(
-        "web", (Catch("khala-corrupt", "item web", "workers whose status equals the authority's", ("status-agrees",)),)
+        "web or parity_auditor",
+        (
+            Catch("khala-corrupt", "item web", "workers whose status equals the authority's", ("status-agrees",)),
+            Catch("khala-corrupt", "item parity-auditor", "by the drill's own audit: observed", ("lanes-agree",)),
+            Catch("auditor-lenient", "item parity-auditor", "the drill's own lie apart", ("auditor-agrees",)),
+            Catch("auditor-skips", "item parity-auditor", "compares in a cycle", ("auditor-samples-all",)),
+        ),
     ),
     Trial(
         "web",
@@ -194,6 +201,7 @@ SEEN_OTHERWISE = {
     "runtime-log": "test_artefacts_that_are_missing",
     "commit": "test_artefacts_that_are_missing",
     "issue": "test_artefacts_that_are_missing",
+    "own-audit": "test_artefacts_that_are_missing",
 }
 #: A flag that is not listed, and an artefact that the drill itself did not keep: only a scenario that is wrong makes
 #: these fail, and judge and report treat them as they treat every other check.
@@ -234,15 +242,27 @@ def test_preconditions_that_do_not_hold(staging: Any, run_drill: Any, tmp_path: 
 
 
 def test_artefacts_that_are_missing(staging: Any, run_drill: Any, tmp_path: Path) -> None:
-    """Without repository, issue, log and the pictures of the items that did not run, the artefacts are not complete."""
+    """Without repository, issue, log and pictures the artefacts are not complete, nor is an audit without documents."""
     profile = tmp_path / "bare.toml"
     lines = staging.profile.read_text(encoding="utf-8").splitlines(keepends=True)
-    profile.write_text("".join(line for line in lines if not line.startswith("logs =")), encoding="utf-8")
+    kept = "".join(line for line in lines if not line.startswith("logs ="))
+    profile.write_text(
+        re.sub("file = .*database-url.*", f'file = "{empty_database(tmp_path)}" }}', kept), encoding="utf-8"
+    )
     runbook = tmp_path / "without_issue.toml"
     text = files("drills.runbook").joinpath("khala_cutover.toml").read_text(encoding="utf-8")
     runbook.write_text(re.sub(r'(?m)^issue = ".+"$', 'issue = ""', text), encoding="utf-8")
-    words = ("--target", str(profile), "--runbook", str(runbook), "-k", "artefacts")
+    words = ("--target", str(profile), "--runbook", str(runbook), "-k", "artefacts or parity")
     outcome = run_drill(*words, out=tmp_path / "out", state=staging.state, folder=tmp_path)
 
     assert outcome.code == 1
-    assert {"dashboard-screenshot", "runtime-log", "commit", "issue"} <= failed_checks(outcome.record)
+    assert {"dashboard-screenshot", "runtime-log", "commit", "issue", "own-audit"} <= failed_checks(outcome.record)
+
+
+def empty_database(folder: Path) -> Path:
+    """Return the file that names a database in which neither lane holds a document."""
+    store = Store(url := f"sqlite:///{folder / 'empty.sqlite'}")
+    store.create()
+    store.close()
+    (folder / "database-url").write_text(url, encoding="utf-8")
+    return folder / "database-url"
