@@ -92,7 +92,8 @@ class TargetFacts(Frozen):
     """What was drilled. ``settings`` are the figures that gates refer to; ``urls`` carry no query and no credentials.
 
     ``rehearsal_window_seconds`` is set when the windows are shorter than the runbook's: the drill is a rehearsal.
-    ``profile_digest`` is that of the canonical JSON of the profile as it was used.
+    ``profile_digest`` is that of the canonical JSON of the profile as it was used. A target with ``lease_seconds`` puts
+    all its switches back by itself when it hears nothing of the drill for that long.
     """
 
     name: str
@@ -102,6 +103,7 @@ class TargetFacts(Frozen):
     rehearsal_window_seconds: int | None = None
     notes: tuple[str, ...] = ()
     profile_digest: str = ""
+    lease_seconds: float | None = None
 
 
 class DrillStarted(Frozen):
@@ -277,7 +279,7 @@ class SwitchRestored(Frozen):
     found: str | None
     final: str | None
     restored: bool
-    by: Literal["drill", "watchdog", "restore"]
+    by: Literal["drill", "watchdog", "restore", "lease"]
     verified: str = ""
 
 

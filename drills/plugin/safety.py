@@ -53,7 +53,14 @@ def guarded_switchboard(
         path = state.journal(target, drill_id)
         if remote:
             remote.take()
-        journal = Journal.create(path, drill_id=drill_id, target=target, at=clock.now(), ephemeral=ephemeral)
+        journal = Journal.create(
+            path,
+            drill_id=drill_id,
+            target=target,
+            at=clock.now(),
+            ephemeral=ephemeral,
+            lease_seconds=remote.seconds if remote else None,
+        )
         watchdog = Watchdog.start(state, path)
         watchdog.keep_beating(BEAT_SECONDS, partial(_renew, lease, remote))
 
@@ -86,10 +93,10 @@ def guarded_switchboard(
 
 
 def _renew(lease: Lease, remote: RemoteLease | None) -> None:
-    lease.renew()
-    if remote:
+    if remote:  # first: a disk that is full keeps the lease on it from being renewed, not this one
         with suppress(TargetUnreachable):  # the next sign of life tries again, well before the lease runs out
             remote.renew()
+    lease.renew()
 
 
 def _release(remote: RemoteLease | None) -> None:

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from drills.evidence.records import DrillRecord, JudgedRollback, SwitchRestored, Verdict
-from drills.report.markdown import Markdown, code, join, text
+from drills.evidence.records import DrillRecord, JudgedRollback, Restored, SwitchRestored, Verdict
+from drills.report.markdown import Markdown, bold, code, join, text
 from drills.report.names import switch_keys
 from drills.report.wording import count, duration, mark, second
 
-_BY = {"drill": "the drill", "watchdog": "the watchdog", "restore": "drill restore"}
+_BY = {
+    "drill": "the drill",
+    "watchdog": "the watchdog",
+    "restore": "drill restore",
+    "lease": "the target's lease",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,15 @@ class RestoredRow:
 
 @dataclass(frozen=True, slots=True)
 class Restoration:
-    """The end state of every switch. ``alarm`` says what is wrong with it; it is empty when all are back."""
+    """The end state of every switch. ``alarm`` says what is wrong with it; it is empty when all are back.
+
+    ``promise`` says what would have become of the switches with nobody left to put them back.
+    """
 
     summary: str
     alarm: tuple[Markdown, ...]
     rows: tuple[RestoredRow, ...]
+    promise: Markdown
 
 
 def rollback_rows(record: DrillRecord) -> tuple[RollbackRow, ...]:
@@ -61,18 +70,30 @@ def rollback_reasons(record: DrillRecord) -> tuple[str, ...]:
 
 def restoration(record: DrillRecord) -> Restoration:
     """Return the end state of every switch, with an alarm unless every one is proved to be back."""
-    if record.restored is None and record.outcome == "completed" and not record.switches:
-        return Restoration("No switch was touched.", (), ())
+    promise = _promise(record)
+    known = record.restored is not None or record.outcome == "completed"
+    if known and not record.switches and (record.restored is None or record.restored == Restored(switches=())):
+        return Restoration("No switch was touched.", (), (), promise)
     if record.restored is None:
-        return Restoration("The ledger ends before the switches were read back.", (_unknown(record),), ())
+        return Restoration("The ledger ends before the switches were read back.", (_unknown(record),), (), promise)
     keys, switches = switch_keys(record), record.restored.switches
     rows = tuple(_restored(one, keys) for one in switches)
     alarm = [_left(one, keys) for one in switches if not one.restored]
     alarm += [text(problem) for problem in record.restored.problems]
     back = sum(one.restored for one in switches)
     return Restoration(
-        f"{back} of {count(len(switches), 'switch', 'switches')} back at the baseline.", tuple(alarm), rows
+        f"{back} of {count(len(switches), 'switch', 'switches')} back at the baseline.", tuple(alarm), rows, promise
     )
+
+
+def _promise(record: DrillRecord) -> Markdown:
+    lease = record.target.lease_seconds
+    lost = "Should the drill be lost together with its watchdog, as when its machine goes down,"
+    if lease is not None:
+        return text(f"{lost} the target puts its switches back by itself after {duration(lease)} without a word.")
+    cannot = bold("Crash safety cannot be promised for this target.")
+    left = text(f"{lost} switches stay as they are until someone types")
+    return Markdown(f"{cannot} {left} {code('drill restore')}: the target has no lease that runs out.")
 
 
 def _rollback(one: JudgedRollback, keys: Mapping[str, str]) -> RollbackRow:

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from drills.canonical import encode
 from drills.target.ports import SwitchRecipe
 
-Restorer = Literal["drill", "watchdog", "restore"]
+#: Who puts switches back: ``restore`` is `drill restore`, ``lease`` the target itself when its lease runs out.
+Restorer = Literal["drill", "watchdog", "restore", "lease"]
 _LINE = re.compile(rb"([0-9a-f]{8}) ([0-9]{1,8}) (.*)", re.DOTALL)
 _BEGINNING = re.compile(rb"[0-9a-f]{0,8}|[0-9a-f]{8} [0-9]{0,8} ?|\x00+")
 
@@ -34,12 +35,16 @@ class Line(BaseModel):
 
 
 class Opened(Line):
-    """The first line. An ``ephemeral`` target was started by the drill and ends with it."""
+    """The first line. An ``ephemeral`` target was started by the drill and ends with it.
+
+    A target with ``lease_seconds`` puts its switches back by itself when it hears nothing of the drill for that long.
+    """
 
     kind: Literal["opened"] = "opened"
     drill_id: str
     target: str
     ephemeral: bool = False
+    lease_seconds: float | None = None
 
 
 class Baseline(Line):

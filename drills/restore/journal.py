@@ -61,8 +61,17 @@ class Journal:
         self._written: list[Entry] = []
 
     @classmethod
-    def create(cls, path: Path, *, drill_id: str, target: str, at: datetime, ephemeral: bool = False) -> Journal:
-        """Make a new journal; ``ephemeral`` says that the target was started by the drill and ends with it.
+    def create(
+        cls,
+        path: Path,
+        *,
+        drill_id: str,
+        target: str,
+        at: datetime,
+        ephemeral: bool = False,
+        lease_seconds: float | None = None,
+    ) -> Journal:
+        """Make a new journal; what the target does by itself is as in :class:`~drills.restore.entries.Opened`.
 
         Raises:
             SafetyNetLost: the file exists already, or cannot be written.
@@ -72,7 +81,8 @@ class Journal:
         except OSError as error:
             raise _unwritable(path, error) from None
         journal = cls(path)
-        journal.append(Opened(at=at, drill_id=drill_id, target=target, ephemeral=ephemeral))
+        first = Opened(at=at, drill_id=drill_id, target=target, ephemeral=ephemeral, lease_seconds=lease_seconds)
+        journal.append(first)
         return journal
 
     def append(self, entry: Entry) -> None:

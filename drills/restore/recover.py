@@ -146,10 +146,14 @@ def demand_restored(restored: Iterable[Restored]) -> None:
         )
 
 
-def told_by(journal: Journal) -> Restored | None:
-    """Return what a journal says about how its switches were put back, by whomever; None if nobody tried."""
-    lines = [touched.put_back for touched in journal.touched() if touched.put_back is not None]
-    return Restored(switches=tuple(map(as_restored, lines)), problems=journal.damage()) if lines else None
+def told_by(journal: Journal) -> Restored:
+    """Return what a journal says about how its switches were put back, by whomever, and which nobody has yet."""
+    touched = journal.touched()
+    lines = [one.put_back for one in touched if one.put_back is not None]
+    left = [
+        f"{one.switch} may stand at {one.after!r}: nobody has put it back yet" for one in touched if not one.put_back
+    ]
+    return Restored(switches=tuple(map(as_restored, lines)), problems=(*left, *journal.damage()))
 
 
 def force_unlock(state: StateFolder, drill_id: str) -> LeaseRecord:

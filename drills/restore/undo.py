@@ -51,14 +51,19 @@ def undo(
     record: Callable[[PutBack], None],
     patience: Patience = PATIENT,
     ephemeral: bool = False,
+    lease_seconds: float | None = None,
 ) -> tuple[PutBack, ...]:
     """Put every touched switch back and return how each was found and left, in the order given.
 
     A value that is neither the baseline nor one the last flip was about is someone else's: it is reported and left
     alone. ``record`` is told about each switch as soon as it is decided. An ``ephemeral`` target that does not answer
-    has ended, and there is nothing to put back.
+    has ended, and there is nothing to put back. With ``lease_seconds``, a switch that `drill restore` finds at its
+    baseline although it was flipped is told of as put back by the target's lease.
     """
-    undoings = [_Undoing(one, switches[one.switch], clock, patience, ephemeral=ephemeral) for one in touched]
+    undoings = [
+        _Undoing(one, switches[one.switch], clock, patience, ephemeral=ephemeral, lease_seconds=lease_seconds)
+        for one in touched
+    ]
     open_ones = undoings
     while open_ones:
         for undoing in open_ones:
@@ -94,9 +99,16 @@ def restore_journal(
         problems.extend(_troubles(lambda: tell(line)))
 
     opened = journal.opened
-    ephemeral = opened is not None and opened.ephemeral
     lines = undo(
-        touched, switches, by=by, clock=clock, pause=pause, record=record, patience=patience, ephemeral=ephemeral
+        touched,
+        switches,
+        by=by,
+        clock=clock,
+        pause=pause,
+        record=record,
+        patience=patience,
+        ephemeral=opened is not None and opened.ephemeral,
+        lease_seconds=opened.lease_seconds if opened and by == "restore" else None,
     )
     problems.extend(journal.damage())
     if all(line.restored for line in lines):
@@ -137,13 +149,23 @@ class _Outcome:
 class _Undoing:
     """One switch on its way back. ``outcome`` is None until it is decided."""
 
-    def __init__(self, touched: Touched, switch: Switch, clock: Clock, patience: Patience, *, ephemeral: bool) -> None:
+    def __init__(
+        self,
+        touched: Touched,
+        switch: Switch,
+        clock: Clock,
+        patience: Patience,
+        *,
+        ephemeral: bool,
+        lease_seconds: float | None,
+    ) -> None:
         self.outcome: _Outcome | None = None
         self._touched = touched
         self._switch = switch
         self._clock = clock
         self._patience = patience
         self._ephemeral = ephemeral
+        self._lease_seconds = lease_seconds
         self._began_at = clock.now()
         self._timeout = max(patience.timeout, touched.recipe.settle_seconds or 0.0)
         self._deadline = clock.monotonic() + self._timeout
@@ -176,9 +198,15 @@ class _Undoing:
             final=self._seen,
             restored=outcome.restored,
             asked=self._asked,
-            by=by,
+            by="lease" if self._put_back_by_lease else by,
             reason=outcome.reason,
         )
+
+    @property
+    def _put_back_by_lease(self) -> bool:
+        touched = self._touched
+        flipped = touched.confirmed and touched.after != touched.baseline
+        return self._lease_seconds is not None and flipped and not self._asked and self._found == touched.baseline
 
     def _look(self) -> None:
         try:
@@ -200,7 +228,14 @@ class _Undoing:
         now = self._clock.monotonic()
         self._calm_since = now if self._calm_since is None else self._calm_since
         if self._touched.confirmed or now - self._calm_since >= self._patience.quiet:
-            self.outcome = _Outcome(restored=True, reason=READ_BACK)
+            self.outcome = _Outcome(restored=True, reason=self._how_it_came_back())
+
+    def _how_it_came_back(self) -> str:
+        if not self._put_back_by_lease:
+            return READ_BACK
+        return (
+            f"found at its baseline, to which the target goes back {self._lease_seconds:g} s after a drill's last word"
+        )
 
     def _away_from_baseline(self) -> None:
         if not self._asked or self._calm_since is not None:  # not asked yet, or a late flip moved it away again

@@ -11,6 +11,8 @@ from drills.errors import LeaseHeld, SafetyNetLost, TargetUnreachable
 from drills.target.operator import Answer, OperatorClient
 
 CONFLICT = 409
+#: From here on an answer is not what was asked for.
+REFUSED = 400
 POLL_SECONDS = 0.25
 
 
@@ -26,7 +28,7 @@ class RemoteLease:
     def __init__(self, operator: OperatorClient, *, owner: str, drill_id: str, seconds: float) -> None:
         self._operator = operator
         self._words = {"owner": owner, "drill_id": drill_id, "seconds": seconds}
-        self._seconds = seconds
+        self.seconds = seconds
         self._token: int | None = None
         self._baseline: dict[str, str] = {}
 
@@ -37,7 +39,7 @@ class RemoteLease:
             LeaseHeld: somebody who lives has it.
             TargetUnreachable: the target does not answer.
         """
-        deadline = time.monotonic() + self._seconds + 2
+        deadline = time.monotonic() + self.seconds + 2
         while True:
             status, answer = self._operator.lease("PUT", {**self._words, "baseline": {}})
             if status != CONFLICT:
@@ -48,13 +50,14 @@ class RemoteLease:
             time.sleep(POLL_SECONDS)
 
     def protect(self, baseline: Mapping[str, str]) -> None:
-        """Tell the target what to go back to.
+        """Tell the target what to go back to: those values of ``baseline`` whose switches are its own.
 
         Raises:
             SafetyNetLost: the lease is over.
             TargetUnreachable: the target does not answer.
         """
-        self._baseline = dict(baseline)
+        own = {switch.id for switch in self._operator.switches()}
+        self._baseline = {name: value for name, value in baseline.items() if name in own}
         self.renew()
 
     def renew(self) -> None:
@@ -66,7 +69,7 @@ class RemoteLease:
         """
         words = {**self._words, "baseline": self._baseline, "token": self._token}
         status, answer = self._operator.lease("PUT", words)
-        if status == CONFLICT:
+        if status >= REFUSED:
             raise SafetyNetLost(f"the target took its lease back: {_message(answer)}", remedy="run the drill again")
 
     def release(self) -> None:

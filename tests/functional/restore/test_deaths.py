@@ -49,9 +49,7 @@ class Drills(Protocol):
 
 
 def restorers(journal: Journal) -> dict[str, str]:
-    told = told_by(journal)
-    assert told is not None
-    return {switch.switch: switch.by for switch in told.switches if switch.restored}
+    return {switch.switch: switch.by for switch in told_by(journal).switches if switch.restored}
 
 
 def end(drill: subprocess.Popen[bytes]) -> tuple[int, str]:

@@ -229,9 +229,13 @@ def test_damage_in_the_middle_does_not_keep_the_rest_from_being_put_back(
     assert world.values == BASELINE
 
 
-def test_nobody_told_is_nothing(journal: Journal, interrupted: Switchboard) -> None:
-    """A journal of a drill whose switches nobody tried to put back yet tells nothing."""
-    assert (told_by(journal), type(interrupted)) == (None, Switchboard)
+@pytest.mark.usefixtures("interrupted")
+def test_what_nobody_has_put_back_is_a_problem(journal: Journal) -> None:
+    """A journal of a drill whose switches nobody tried to put back names each of them, and is no proof of anything."""
+    told = told_by(journal)
+    assert told.switches == ()
+    assert [problem.partition(" ")[0] for problem in told.problems] == [one.switch for one in journal.touched()]
+    assert all("nobody has put it back yet" in problem for problem in told.problems)
 
 
 def test_all_proved_is_not_an_error() -> None:
