@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from drills.attestation.deviation import Deviation
 from drills.attestation.reading import Evidence
+from drills.canonical import digest_of_bytes
 from drills.evidence.attesting import ATTESTATIONS, STATEMENTS, bundle, bundle_name, envelope_name
 from drills.evidence.manifest import MANIFEST
 from drills.evidence.publication import RECORD
@@ -46,6 +47,7 @@ def _deviations(evidence: Evidence, signed_by: str | None, key: PublicKey | None
             yield from _orphan(evidence, name)
             continue
         yield from _envelope(envelope_name(name), content, expected.get(name), signed_by, key)
+        yield from _other_manifest(evidence, envelope_name(name), content)
         yield from _bundle(bundle_name(name), evidence.files.get(bundle_name(name)), content)
 
 
@@ -72,6 +74,13 @@ def _envelope(
             yield Deviation(file, "is not written as it is when it is published")
     if key and not key.made(envelope):
         yield Deviation(file, f"was not signed by {key.fingerprint}")
+
+
+def _other_manifest(evidence: Evidence, file: str, content: bytes) -> Iterator[Deviation]:
+    """Yield the manifest when the statement speaks of another one: then it is the manifest that was exchanged."""
+    envelope, manifest = Envelope.parse(content), evidence.files.get(MANIFEST)
+    if envelope and manifest and digest_of_bytes(manifest).removeprefix("sha256:").encode() not in envelope.statement:
+        yield Deviation(MANIFEST, f"is not the one that {file} speaks of")
 
 
 def _bundle(file: str, content: bytes | None, envelope_file: bytes) -> Iterator[Deviation]:

@@ -77,6 +77,14 @@ class Envelope(Frozen):
         except ValidationError:
             return None
 
+    @property
+    def statement(self) -> bytes:
+        """What the envelope holds; nothing where that is not base64."""
+        try:
+            return base64.b64decode(self.payload, validate=True)
+        except ValueError:
+            return b""
+
     def encode(self) -> bytes:
         """Return the envelope as it is written: there is one form, so that every changed byte shows."""
         return orjson.dumps(self.fields(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
