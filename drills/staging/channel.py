@@ -47,6 +47,7 @@ class Services:
     clock: Clock
     heartbeat_seconds: float
     timeout_seconds: float
+    slow_seconds: float
 
 
 class RequestRefusedError(Exception):

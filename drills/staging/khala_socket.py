@@ -2,6 +2,9 @@
 
 The token is checked before the socket is accepted; a refused one sees HTTP 403. Under the fault ``khala-stall`` the
 socket is accepted, read, and never written to.
+
+A client that reads too slowly is put out: once what the system holds for it is full, a frame may wait for
+``slow_seconds`` and no longer, so that nobody's backlog grows here.
 """
 
 from __future__ import annotations
@@ -82,6 +85,10 @@ class _Allowance:
         return 0
 
 
+class _SlowConsumerError(Exception):
+    """The client did not read for too long."""
+
+
 class _Connection:
     def __init__(self, websocket: WebSocket, claims: Claims, services: Services, log: RuntimeLog) -> None:
         self._websocket = websocket
@@ -93,7 +100,14 @@ class _Connection:
         self._running: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
-        """Answer frames until the client is gone."""
+        """Answer frames until the client is gone, or is too slow."""
+        try:
+            await self._serve()
+        except* _SlowConsumerError:
+            self._services.metrics.evictions.labels("close", "slow_consumer").inc()
+            self._log.write("khala_socket", "slow consumer closed", "warning")
+
+    async def _serve(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             try:
                 while True:
@@ -111,7 +125,10 @@ class _Connection:
         if KHALA_STALL in self._services.faults or self._websocket.application_state is not WebSocketState.CONNECTED:
             return
         try:
-            await self._websocket.send_text(frame.encode())
+            async with asyncio.timeout(self._services.slow_seconds):
+                await self._websocket.send_text(frame.encode())
+        except TimeoutError:
+            raise _SlowConsumerError from None
         except WebSocketDisconnect:
             # The reading side learns of it by itself and ends the connection.
             return

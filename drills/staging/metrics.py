@@ -80,6 +80,7 @@ class Metrics:
         self.heartbeats = self._counter("sync_socket_heartbeat_count", "Heartbeats", "action", "status")
         self.reconnects = self._counter("sync_socket_reconnect_count", "Resumed subscriptions", "action", "status")
         self.timeouts = self._counter("sync_socket_timeout_count", "Silent channels closed", "action", "status")
+        self.evictions = self._counter("sync_socket_eviction_count", "Slow consumers closed", "action", "status")
 
     def _lanes(self) -> None:
         self.projection_writes = self._counter("sync_projection_write", "Khala read models", "projection", "result")

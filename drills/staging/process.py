@@ -29,6 +29,8 @@ GRACE_SECONDS = 1
 #: How long a process that lost its leash may take before it is cut off.
 LAST_SECONDS = 3.0
 MAXIMUM_FRAME_BYTES = 1 << 20
+#: What the system holds for a client that does not read; without a limit it would be megabytes.
+SEND_BUFFER_BYTES = 64 * 1024
 
 
 def identity(**facts: str) -> dict[str, str | int]:
@@ -43,6 +45,7 @@ def serve(app: ASGIApp) -> None:
         ConfigurationError: no socket was handed over.
     """
     listener = inherited_socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     # uvicorn stops in order and then raises the signal again: this turns it into a normal exit.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit_cleanly)

@@ -141,6 +141,7 @@ class Runtime:
             self.clock,
             self.config.heartbeat_seconds,
             self.config.channel_timeout_seconds,
+            self.config.slow_consumer_seconds,
         )
         origins = list(self.config.surface_urls.all())
         cors = Middleware(

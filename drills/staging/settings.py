@@ -94,6 +94,7 @@ class StagingConfig(Frozen):
     retention_interval_seconds: Seconds = 30
     heartbeat_seconds: Seconds = 15
     channel_timeout_seconds: Seconds = 60
+    slow_consumer_seconds: Seconds = 3
     token_ttl_seconds: Annotated[int, Field(ge=60, le=900)] = 300
     inline_payload_bytes: Annotated[int, Field(ge=0, le=256 * 1024)] = 256 * 1024
     browser_executable: Path | None = None
