@@ -39,7 +39,11 @@ class Recorder:
         return {"record_har_path": self._path(name, ".har"), "record_har_content": "embed"}
 
     def follow(self, context: BrowserContext, name: str, *, planting: bool = True) -> None:
-        """Trace ``context`` from now on: no sources, no screencast, because neither can be searched for secrets."""
+        """Trace ``context`` from now on: no sources, no screencast, because neither can be searched for secrets.
+
+        An earlier context of that name is saved first.
+        """
+        self.save(name)
         try:
             context.tracing.start(snapshots=True, screenshots=False, sources=False)
         except PlaywrightError as error:
