@@ -34,6 +34,18 @@ def evictions(own: Any) -> float:
     return float(own.metric("sync_socket_eviction_count_total", action="close", status="slow_consumer"))
 
 
+def evictions_after(own: Any, connection: ClientConnection, replay: dict[str, object]) -> float:
+    """Ask for the whole topic once more, and return how many clients were put out by now."""
+    connection.send(phoenix.Frame("1", "2", "sync:v1", "sync:subscribe", replay).encode())
+    return evictions(own)
+
+
+def read_on(connection: ClientConnection) -> None:
+    """Read until there is nothing more."""
+    while True:
+        connection.recv(timeout=5)
+
+
 def test_a_client_that_does_not_read_is_put_out(start: Any, wait: Any) -> None:
     """It is counted and closed; one that reads the same replay at its pace gets all of it."""
     with start(workers=2, runs=1, simulator_rate=1000, slow_consumer_seconds=0.3) as own:
@@ -43,13 +55,11 @@ def test_a_client_that_does_not_read_is_put_out(start: Any, wait: Any) -> None:
         replay = {"topics": [WORKERS], "resume_after": {WORKERS: 0}}
         with slow(own.socket_url(own.token())) as connection, own.connected() as reader:
             connection.send(phoenix.Frame("1", "1", "sync:v1", phoenix.JOIN, {}).encode())
-            ask = phoenix.Frame("1", "2", "sync:v1", "sync:subscribe", replay).encode()
-            wait(lambda: connection.send(ask) or evictions(own), "the slow one is put out")
+            wait(lambda: evictions_after(own, connection, replay), "the slow one is put out")
             reader.join().ask("sync:subscribe", replay)
             got = 0
             while got < own.head(WORKERS):
                 got += len(reader.batch()["updates"])
             with pytest.raises(ConnectionClosed):
-                while True:
-                    connection.recv(timeout=5)
+                read_on(connection)
         assert (evictions(own), got) == (1, own.head(WORKERS))
