@@ -96,7 +96,8 @@ RULES = (
     _rule("header", " ", r"\bBearer ", r"[A-Za-z0-9._~+/-]{12,}=*"),
     _rule("header", " ", r"\bBasic ", r"(?=[A-Za-z+/]{0,2048}[0-9=])[A-Za-z0-9+/]{8,}=*"),
     _rule("value", "=", rf"{KEY_NAMES}{_BLANK}={_BLANK}[\"']", r"[^\"'\\«]+"),
-    _rule("value", "=", rf"{KEY_NAMES}=", _BARE_VALUE),
+    # two equals signs pin a version: PyJWT==2.13
+    _rule("value", "=", rf"{KEY_NAMES}=(?!=)", _BARE_VALUE),
     _rule("value", ":", rf"{KEY_NAMES}{_BLANK}:{_BLANK}[\"']", r"[^\"'\\«]+"),
     _rule("field", "value", rf"<input\b(?={_ATTRIBUTES}{_PRIVATE_TYPE}){_ATTRIBUTES}\bvalue=\\?[\"']", r"[^\"'\\«]+"),
     _rule("field", "value", rf"<input\b(?={_ATTRIBUTES}{_PRIVATE_TYPE}){_ATTRIBUTES}\bvalue=", r"[^\s\"'\\>«]+"),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from drills.evidence.records import Artefact, DrillRecord
+from drills.evidence.records import Artefact, CanaryPlanted, DrillRecord, Recording
 from drills.report.markdown import Markdown, code, image, join, link
 from drills.report.wording import byte_size, count
 
@@ -42,11 +42,23 @@ class FileList:
     rows: tuple[FileRow, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingRow:
+    """One trace or HAR archive that is kept elsewhere, told by its digest."""
+
+    file: Markdown
+    size: str
+    sha256: Markdown
+    redactions: str
+    dropped: str
+
+
 class Exhibits:
     """The artefacts of one record. Without a ``folder`` (a page shown elsewhere) they are named, not linked."""
 
     def __init__(self, record: DrillRecord, folder: str | None) -> None:
         self._artefacts = {artefact.id: artefact for artefact in record.artefacts}
+        self._recordings = record.recordings
         self._folder = folder
 
     def links(self, ids: Iterable[str], *, limit: int = 0) -> Markdown:
@@ -82,6 +94,10 @@ class Exhibits:
         summary = f"{count(len(artefacts), 'file')}, {byte_size(size)}, {count(redactions, 'redaction')}"
         return FileList(summary, tuple(self._file(artefact) for artefact in artefacts))
 
+    def recordings(self) -> tuple[RecordingRow, ...]:
+        """Return the recordings that were handed out, which lie outside the repository."""
+        return tuple(_recording(one) for one in self._recordings)
+
     def _gallery(self, *, snapshots: bool) -> tuple[Picture, ...]:
         chosen = (one for one in self._artefacts.values() if one.category.endswith(_SNAPSHOT) is snapshots)
         return tuple(self._picture(one) for one in chosen if one.media_type == "image/png")
@@ -108,3 +124,20 @@ class Exhibits:
 
     def _address(self, artefact: Artefact) -> str:
         return "" if self._folder is None else f"{self._folder}/{artefact.path}"
+
+
+def canary_words(planted: CanaryPlanted | None) -> str:
+    """Return what a reader may conclude from the canary; nothing where none was planted."""
+    if planted is None:
+        return ""
+    channels = count(len(planted.channels), "place")
+    return (
+        f"A secret of this run that opens nothing was put in {channels} and is in no published byte: "
+        f"{', '.join(planted.channels)}. "
+        f"From the facts of the ledger {count(planted.ledger_redactions, 'secret')} were taken out before it."
+    )
+
+
+def _recording(one: Recording) -> RecordingRow:
+    digest = one.sha256.removeprefix("sha256:")
+    return RecordingRow(code(one.path), byte_size(one.size), code(digest), f"{one.redactions:,}", f"{one.dropped:,}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from drills.evidence.records import DrillRecord, Moment
 from drills.report.decisions import DecisionRow, decision_row
-from drills.report.exhibits import Exhibits, FileList, Picture
+from drills.report.exhibits import Exhibits, FileList, Picture, RecordingRow, canary_words
 from drills.report.gates import Disturbances, GateRow, disturbances, gate_reasons, gate_rows
 from drills.report.headline import Fact, Headline, facts, headline, reasons, subtitle
 from drills.report.history import ChangeRow, Commits, changes, commits
@@ -56,6 +56,8 @@ class Page:
     timeline: tuple[TimelineRow, ...]
     commits: Commits
     files: FileList
+    canary: str
+    recordings: tuple[RecordingRow, ...]
     reproduce: Markdown
     risks: tuple[str, ...]
     signature: Markdown
@@ -92,6 +94,8 @@ def build_page(
         timeline=tuple(_moment(one, record) for one in record.timeline),
         commits=commits(record.provenance),
         files=exhibits.files(),
+        canary=canary_words(record.canary),
+        recordings=exhibits.recordings(),
         reproduce=fence(_reproduce(record), "sh"),
         risks=record.residual_risks,
         signature=signature(signed_by),
