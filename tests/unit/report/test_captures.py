@@ -13,7 +13,7 @@ def test_recordings_are_listed_by_digest(passed_record: DrillRecord) -> None:
     )
     report = render_report(passed_record.model_copy(update={"recordings": (recording,)}), folder="folder")
 
-    assert f"| `web.zip` | 2.0 kB | `{'ab' * 32}` | 12 | 3 |" in report
+    assert f"| `web.zip` | 2.05 KB | `{'ab' * 32}` | 12 | 3 |" in report
 
 
 def test_the_places_of_the_canary_are_named(passed_record: DrillRecord) -> None:
