@@ -25,6 +25,8 @@ UNWANTED = {
     "an access token": re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{36}|glpat-[\w-]{20}|AKIA[0-9A-Z]{16})\b"),
     "a signed web token": re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{16,}"),
 }
+#: What kills, and what is killed beside a drill; the figures of docs/comparison.md are of this version.
+KILLS, CHAOS_TOOLKIT = "tests.functional.restore.kills", "chaostoolkit==1.19.0"
 PINNED = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+")
 
 
@@ -74,6 +76,24 @@ def docs(session: nox.Session) -> None:
     """Run every example in the documentation, and hold every command it names against the real ones."""
     install(session, [*package(), *group("tests")])
     session.run("python", "-m", "pytest", "tests/docs", *session.posargs)
+
+
+@nox.session(default=False)
+def kill_drill(session: nox.Session) -> None:
+    """Kill real drills in every way, at every step and at random moments; words after -- choose which kills."""
+    if install(session, [*package(), *group("tests")]):
+        session.run("python", "-m", "drills.target.chromium")
+    session.run("python", "-m", KILLS, *session.posargs)
+
+
+@nox.session(default=False)
+def kill_comparison(session: nox.Session) -> None:
+    """Die the same deaths with Chaos Toolkit and with a drill, on the same staging, and print both tables."""
+    if install(session, [*package(), *group("tests"), CHAOS_TOOLKIT]):
+        session.run("python", "-m", "drills.target.chromium")
+    for product in ("chaos-toolkit", "drill"):
+        words = ["--product", product, "--comparable", *session.posargs]
+        session.run("python", "-m", KILLS, *words, success_codes=[0, 1])
 
 
 @nox.session(default=False, reuse_venv=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,11 @@ import pytest
 from drills.attestation import verify
 from drills.evidence.ledger import read_valid_prefix
 from drills.evidence.records import DrillRecord, ItemStarted, LedgerEntry, SwitchFlipped, Verdict
+from tests.functional.restore.kills.disk import can_mount
+from tests.functional.restore.kills.lane import Kill, Lane
+from tests.functional.restore.kills.target import Target
+from tests.functional.restore.kills.victims import Drill as DrillProduct
+from tests.functional.restore.kills.ways import WAYS
 
 DRILL = (sys.executable, "-m", "drills")
 PATIENCE_SECONDS = 60
@@ -104,6 +110,37 @@ def test_a_killed_drill_leaves_nothing_flipped_and_is_published_later(
     assert {switch.by for switch in record.restored.switches if switch.switch == "web"} == {"watchdog"}
     (folder,) = (path for path in drill.out.iterdir() if path.is_dir())
     verify(folder)
+
+
+@pytest.mark.parametrize(
+    ("way", "by"),
+    [
+        ("disk full", {"drill", "watchdog"}),
+        ("pytest-timeout, signal", {"drill"}),
+        ("pytest-timeout, thread", {"watchdog"}),
+        ("drill and watchdog at once", {"the target's lease"}),
+    ],
+)
+def test_a_drill_that_dies_in_another_way_leaves_its_target_as_it_was(
+    staging: Any, tmp_path: Path, way: str, by: set[str]
+) -> None:
+    """Struck with a flag flipped: it goes back, the ledger can be read, and nothing keeps the next drill from starting.
+
+    `nox -s kill_drill` does the same in every way, at every step and at random moments.
+    """
+    if WAYS[way].small_disk and not can_mount():
+        pytest.skip("only root can mount a small file system")
+    with Target(_with_a_short_lease(staging.profile, tmp_path)) as target:
+        death = Lane(target, DrillProduct(), tmp_path).kill(Kill(way, "web", step=4))
+    assert (death.died, death.restored, death.readable, death.ready) == (True, True, True, True)
+    assert death.by in by
+
+
+def _with_a_short_lease(profile: Path, folder: Path) -> Path:
+    short = folder / "short.toml"
+    short.write_text(re.sub(r"(?m)^lease_seconds = \d+$", "lease_seconds = 5", profile.read_text()))
+    assert "lease_seconds = 5\n" in short.read_text()
+    return short
 
 
 def test_restore_publishes_what_a_killed_drill_had_seen(staging: Any, tmp_path: Path) -> None:

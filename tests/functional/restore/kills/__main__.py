@@ -70,6 +70,7 @@ class Matrix:
 @click.command()
 @click.option("--product", type=click.Choice(sorted(PRODUCTS)), default=Drill.name, help="What is killed.")
 @click.option("--way", "ways", multiple=True, type=click.Choice(sorted(WAYS)), help="Ways to die (default: all).")
+@click.option("--comparable", is_flag=True, help="Only the ways that can be tried on every product.")
 @click.option("--step", "steps", multiple=True, type=int, help="Only these steps of the short course.")
 @click.option("--rounds", default=2, show_default=True, help="Kills at every step of the long course.")
 @click.option("--random", "at_random", default=100, show_default=True, help="Kills at random moments.")
@@ -89,13 +90,14 @@ def main(
     results: Path | None,
     show: Path | None,
     *,
+    comparable: bool,
     follow: bool,
 ) -> None:
     """Kill, print a table, and end with 1 when a flag was left behind, or what came afterwards did not go well."""
     if show:
         print_table([Death(**json.loads(line)) for line in show.read_text(encoding="utf-8").splitlines()])
         return
-    chosen = [way for way in ways or WAYS if possible(way, product)]
+    chosen = [way for way in ways or WAYS if possible(way, general=comparable or product != Drill.name)]
     course = PRODUCTS[product].courses
     kills = at_steps(chosen, course, steps) if steps else planned(chosen, course, rounds, at_random, seed)
     with open_lanes(PRODUCTS[product], lanes) as free:
@@ -117,12 +119,12 @@ def run(matrix: Matrix, kills: Sequence[Kill], *, follow: bool) -> tuple[list[De
     return deaths, went_well
 
 
-def possible(way: str, product: str) -> bool:
-    """Whether a way to die can be tried on a product, here; if not for want of rights, that is said."""
+def possible(way: str, *, general: bool) -> bool:
+    """Whether a way to die can be tried here, and on any product if it is to be ``general``; want of rights is said."""
     if WAYS[way].small_disk and not can_mount():
         click.echo(f"{way}: left out, only root can mount a small file system", err=True)
         return False
-    return WAYS[way].general or product == Drill.name
+    return WAYS[way].general or not general
 
 
 @contextmanager
