@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -11,6 +12,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from drills.errors import DrillError
+from drills.target.profile.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX
 
 OUT = click.option(
     "--out", type=click.Path(path_type=Path), default=Path("docs/sync/status"), help="Where reports are published."
@@ -24,6 +26,29 @@ SIGN_KEY = click.option(
     help="Sign what is published with this key; else with DRILL_SIGNING_KEY_FILE or DRILL_SIGNING_KEY, if set.",
 )
 USAGE = 2
+
+
+def _put_into_environment(context: click.Context, parameter: click.Parameter, pairs: Sequence[str]) -> None:
+    """Give this process, and all that it starts, the variables by which a profile is overruled."""
+    del context
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not key or not equals:
+            raise click.BadParameter(
+                f"{pair!r} is not KEY=VALUE, such as objectives.lane_target_ms=300", param=parameter
+            )
+        os.environ[ENVIRONMENT_PREFIX + key.replace(".", ENVIRONMENT_DELIMITER).upper()] = value
+
+
+#: Wins over the environment and over the file.
+SET = click.option(
+    "--set",
+    multiple=True,
+    metavar="KEY=VALUE",
+    expose_value=False,
+    callback=_put_into_environment,
+    help="Overrule one key of the target profile, such as objectives.lane_target_ms=300.",
+)
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from drills.cli.options import OUT, SIGN_KEY, TARGET, USAGE, explained
+from drills.cli.options import OUT, SET, SIGN_KEY, TARGET, USAGE, explained
 from drills.evidence.recordings import FOLDER as TRACES
 from drills.plugin.course import chart
 
@@ -35,6 +35,7 @@ QUIET = ("-qq", "--no-header", "--no-summary", "--tb=short", "--drill-progress")
     flag_value=TRACES,
     help=f"Record, and write the traces without secrets below DIR ({TRACES}), for a CI job to upload.",
 )
+@SET
 @click.option("--allow-production", is_flag=True, help="Drill a target whose environment is production.")
 @SIGN_KEY
 @explained

@@ -24,7 +24,7 @@ class DrillOptions:
     out: Path
     faults: tuple[str, ...]
     issue: str | None
-    operator: str
+    operator: str | None
     command: str
     allow_production: bool
     sign_key: Path | None
@@ -41,7 +41,7 @@ class DrillOptions:
             out=Path(config.getoption("drill_out")),
             faults=tuple(config.getoption("drill_fault")),
             issue=config.getoption("drill_issue"),
-            operator=config.getoption("drill_operator") or f"{getpass.getuser()}@{socket.gethostname()}",
+            operator=config.getoption("drill_operator"),
             command=config.getoption("drill_command") or " ".join(["pytest", *config.invocation_params.args]),
             allow_production=config.getoption("drill_allow_production"),
             sign_key=Path(named) if (named := config.getoption("drill_sign_key")) else None,
@@ -49,3 +49,7 @@ class DrillOptions:
             traces=Path(folder) if (folder := config.getoption("drill_publish_traces")) else None,
             repository=Path.cwd(),
         )
+
+    def operator_at(self, named: str) -> str:
+        """Return who runs the drill: who the command line names, else the profile, else this account."""
+        return self.operator or named or f"{getpass.getuser()}@{socket.gethostname()}"

@@ -133,7 +133,7 @@ class DrillSession:
                 pause=pages.pump,
                 on_flip=self._flipped,
                 verify=self._effect,
-                remote=environment.remote_lease(self.drill_id, self.options.operator),
+                remote=environment.remote_lease(self.drill_id, self.options.operator_at(profile.operator)),
             )
         )
         acts = switches | on_console(environment.listed_switches(), environment.console(pages))
@@ -223,7 +223,7 @@ class DrillSession:
             drill_id=self.drill_id,
             slug=f"{self.runbook.id}-{profile.name}-drill",
             issue=self.options.issue or profile.issue or self.runbook.issue,
-            operator=profile.operator or self.options.operator,
+            operator=self.options.operator_at(profile.operator),
             runbook=content,
             runbook_digest=digest(content),
             target=target_facts(profile),

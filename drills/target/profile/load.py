@@ -107,7 +107,7 @@ def _inside(document: object, part: str | int) -> object:
 
 
 def _words(item: ErrorDetails) -> str:
-    plain = {"missing": "is missing", "extra_forbidden": "is not known here"}
+    plain = {"missing": "is missing", "union_tag_not_found": "is missing", "extra_forbidden": "is not known here"}
     if item["type"] == "union_tag_invalid":
         context = item.get("ctx", {})
         return f"{context.get('tag')!r} is none of {context.get('expected_tags')}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import tempfile
 from collections.abc import MutableMapping, MutableSequence
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 import orjson
-from dotenv import dotenv_values, set_key
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic import JsonValue
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -104,11 +106,31 @@ class _Dotenv:
         return dotenv_values(stream=io.StringIO(content), interpolate=False).get(str(recipe.key))
 
     def with_value(self, content: str, recipe: FileSwitchRecipe, value: JsonValue) -> str:
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / "copy.env"
-            copy.write_text(content, encoding="utf-8", newline="")
-            set_key(copy, str(recipe.key), as_text(value) or "", quote_mode="auto")
-            return copy.read_text(encoding="utf-8")
+        key, written, done, parts = str(recipe.key), as_text(value) or "", False, []
+        for binding in parse_stream(io.StringIO(content)):
+            mine = binding.key == key
+            parts.append(_with_other_value(binding.original.string, key, written) if mine else binding.original.string)
+            done = done or mine
+        if not done:
+            parts += ["" if content.endswith("\n") or not content else "\n", f"{key}={_quoted(written, '')}\n"]
+        return "".join(parts)
+
+
+def _with_other_value(statement: str, key: str, value: str) -> str:
+    """Return a dotenv statement with another value; what stands before and after it stays, and so do its quotes."""
+    pattern = rf"(?P<before>\s*(?:export\s+)?'?{re.escape(key)}'?\s*=[^\S\n]*){_DOTENV_VALUE}(?P<after>.*)"
+    found = re.fullmatch(pattern, statement, re.DOTALL)
+    if found is None:  # a key without a value
+        return f"{key}={_quoted(value, '')}\n"
+    return f"{found['before']}{_quoted(value, found['value'][:1])}{found['after']}"
+
+
+_DOTENV_VALUE = r"""(?P<value>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s#]*(?:[^\S\n]+[^\s#]+)*)"""
+
+
+def _quoted(value: str, quote: str) -> str:
+    quote = quote if quote in {"'", '"'} else "" if re.fullmatch(r"[\w.:/@%+,-]*", value) else "'"
+    return quote + re.sub(rf"([\\{quote}])", r"\\\1", value) + quote if quote else value
 
 
 class _Json:
