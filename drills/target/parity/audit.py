@@ -45,7 +45,7 @@ class ParityAudit:
 
     def __init__(self, source: RowSource, settings: ParitySettings) -> None:
         self.settings = settings
-        self._source = source
+        self.source = source
         self._matches = MATCHERS[settings.hash_scheme]
 
     def every(self) -> Audit:
@@ -61,15 +61,15 @@ class ParityAudit:
         names = list(audit.disagreeing)
         if not names:
             return audit
-        return audit.seen_again(self._compare(statements.named(self.settings, self._source.mark, len(names)), names))
+        return audit.seen_again(self._compare(statements.named(self.settings, self.source.mark, len(names)), names))
 
     def khala_only(self) -> int:
         """Return how many read models have no checkpoint: what no auditor looks at."""
-        ((count,),) = self._source.rows(statements.khala_only(self.settings))
+        ((count,),) = self.source.rows(statements.khala_only(self.settings))
         return int(count)
 
     def _compare(self, statement: str, parameters: Sequence[str] = ()) -> Audit:
-        rows: Any = self._source.rows(statement, parameters)  # the columns are those of Row
+        rows: Any = self.source.rows(statement, parameters)  # the columns are those of Row
         return compare(rows, self._matches, frozenset(self.settings.projections))
 
 
