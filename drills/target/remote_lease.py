@@ -14,6 +14,7 @@ CONFLICT = 409
 #: From here on an answer is not what was asked for.
 REFUSED = 400
 POLL_SECONDS = 0.25
+_WAIT = "wait for that drill to end, or end it where it runs: the target takes the lease back when it hears no more"
 
 
 class Grant(Answer):
@@ -46,7 +47,7 @@ class RemoteLease:
                 self._token = _grant(answer).token
                 return
             if time.monotonic() > deadline:
-                raise LeaseHeld(f"the target is leased: {_message(answer)}", remedy="wait for that drill to end")
+                raise LeaseHeld(f"the target is leased: {_message(answer)}", remedy=_WAIT)
             time.sleep(POLL_SECONDS)
 
     def protect(self, baseline: Mapping[str, str]) -> None:

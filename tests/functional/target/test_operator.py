@@ -95,13 +95,14 @@ def test_what_is_no_answer_is_an_unreachable_target(api: Api, operator: Operator
 
 
 def test_a_lease_is_taken_renewed_with_the_baseline_and_given_back(api: Api, operator: OperatorClient) -> None:
-    """The target knows what to go back to, and the fencing token goes along."""
+    """The target knows what to go back to of its own switches, and the fencing token goes along."""
     api.answers["/lease"] = (200, {"data": {"token": 7}})
+    api.answers["/switches"] = (200, {"switches": [{"id": "web", "key": "WEB", "value": "false"}]})
     lease = lease_of(operator)
     lease.take()
-    lease.protect({"web": "false"})
+    lease.protect({"web": "false", "elsewhere": "off"})
     lease.release()
-    (_, _, taken), (_, _, renewed), (method, path, _) = api.asked
+    (_, _, taken), _, (_, _, renewed), (method, path, _) = api.asked
     assert isinstance(taken, dict)
     assert isinstance(renewed, dict)
     assert (taken["baseline"], renewed["baseline"], renewed["token"]) == ({}, {"web": "false"}, 7)
@@ -116,9 +117,10 @@ def test_a_lease_that_somebody_holds_is_waited_for_and_then_refused(api: Api, op
     assert len(api.asked) >= 2
 
 
-def test_a_lease_that_ran_out_is_a_lost_net(api: Api, operator: OperatorClient) -> None:
-    """The target has gone back by itself: nothing may be flipped any more."""
-    api.answers["/lease"] = (409, {"error": {"message": "lease 7 is over"}})
+@pytest.mark.parametrize("status", [409, 422, 401])
+def test_a_lease_that_is_not_renewed_is_a_lost_net(api: Api, operator: OperatorClient, status: int) -> None:
+    """It ran out, or the target would not go back as it was told: nothing may be flipped any more."""
+    api.answers["/lease"] = (status, {"error": {"message": "lease 7 is over"}})
     with pytest.raises(SafetyNetLost, match="lease 7 is over"):
         lease_of(operator).renew()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import cmarkgfm  # type: ignore[import-untyped]  # it ships none
 import pytest
 
-from drills.evidence.records import DrillRecord, Verdict
+from drills.evidence.records import DrillRecord, Restored, Verdict
 from drills.report.render import STEP_SUMMARY_LIMIT, render_index, render_report, render_step_summary
 
 FOLDER = "2026-02-20-khala-cutover"
@@ -99,6 +99,43 @@ def test_a_drill_that_never_read_its_switches_back_is_an_alarm(passed_record: Dr
     untouched = passed_record.model_copy(update={"restored": None, "switches": ()})
     assert "No switch was touched." in report(untouched)
     assert "[!CAUTION]" in report(untouched.model_copy(update={"outcome": "interrupted"}))
+
+
+def test_the_report_says_what_nobody_could_put_back(passed_record: DrillRecord) -> None:
+    """A target with a lease goes back by itself; of any other the report says that crash safety cannot be promised."""
+    leased = passed_record.target.model_copy(update={"lease_seconds": 15.0})
+    with_lease = report(passed_record.model_copy(update={"target": leased}))
+    without = passed_record.target.model_copy(update={"lease_seconds": None})
+    without_lease = report(passed_record.model_copy(update={"target": without}))
+    assert "the target puts its switches back by itself after 15 s without a word" in with_lease
+    assert "Crash safety cannot be promised" not in with_lease
+    assert "**Crash safety cannot be promised for this target.**" in without_lease
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [
+        ("drill", "the drill"),
+        ("watchdog", "the watchdog"),
+        ("restore", "drill restore"),
+        ("lease", "the target's lease"),
+    ],
+)
+def test_the_report_says_who_put_a_switch_back(passed_record: DrillRecord, by: str, words: str) -> None:
+    """Whoever put a switch back is named in its row."""
+    assert passed_record.restored is not None
+    switches = tuple(switch.model_copy(update={"by": by}) for switch in passed_record.restored.switches)
+    restored = passed_record.restored.model_copy(update={"switches": switches})
+    shown = report(passed_record.model_copy(update={"restored": restored}))
+    assert shown.count(f" | {words} | ") == len(switches)
+
+
+def test_a_drill_that_died_before_its_first_flip_touched_nothing(passed_record: DrillRecord) -> None:
+    """A journal that names no switch is proof enough: there is no alarm."""
+    early = {"restored": Restored(switches=()), "switches": (), "outcome": "interrupted"}
+    shown = report(passed_record.model_copy(update=early))
+    assert "No switch was touched." in shown
+    assert "not proved to be back" not in shown
 
 
 def test_a_green_drill_has_no_alarm_and_a_reason(passed_record: DrillRecord) -> None:

@@ -87,6 +87,28 @@ def test_everything_is_put_back_from_the_journal_alone(
     demand_restored(one.restored for one in done)
 
 
+def test_the_targets_lease_is_named_when_it_was_first(
+    state: StateFolder, world: MemoryWorld, clock: FrozenClock, restore: Restore
+) -> None:
+    """What is found at its baseline though it had been flipped was put back by the target that has a lease."""
+    path = state.journal("staging", "drill-1")
+    journal = Journal.create(path, drill_id="drill-1", target="staging", at=clock.now(), lease_seconds=15)
+    board = Switchboard(world.switches(), journal, clock, pause=clock.advance, on_flip=lambda _fact: None)
+    board.baseline()
+    board.flip("web", "true", purpose="cut-over")
+    board.flip("mobile", "true", purpose="cut-over")
+    board.flip("mobile", "false", purpose="rollback")
+    board.flip("sink-path", "convex-only", purpose="rollback")
+    world.values["web"] = "false"
+    (done,) = restore()
+    assert {one.switch: (one.by, one.restored) for one in done.restored.switches} == {
+        "web": ("lease", True),
+        "mobile": ("restore", True),
+        "sink-path": ("restore", True),
+    }
+    assert "15 s after a drill's last word" in {one.switch: one.verified for one in done.restored.switches}["web"]
+
+
 @pytest.mark.usefixtures("interrupted")
 def test_restoring_again_finds_nothing_left(world: MemoryWorld, restore: Restore) -> None:
     """The second restore has nothing to do, and leaves alone what others have set since."""
