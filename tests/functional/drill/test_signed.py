@@ -62,7 +62,7 @@ def encoded(payload_type: str, payload: bytes) -> bytes:
 def openssl_accepts(content: bytes, signature: bytes, key: Path, place: Path) -> bool:
     (place / "content").write_bytes(content)
     (place / "signature").write_bytes(signature)
-    files = ["-inkey", key, "-in", place / "content", "-sigfile", place / "signature"]
+    files: list[str | Path] = ["-inkey", key, "-in", place / "content", "-sigfile", place / "signature"]
     words: list[str | Path] = ["openssl", "pkeyutl", "-verify", "-pubin", "-rawin", *files]
     return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
