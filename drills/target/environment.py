@@ -17,11 +17,11 @@ from drills.target.browser import ConsolePage, DrillBrowser
 from drills.target.ear import Ear
 from drills.target.events import CausedEvents, Events, OperatorEvents, OrganicEvents
 from drills.target.fields import SecretReference, read_secret
-from drills.target.khala import TOKEN_RENEWAL_SECONDS, Cohort, mint_token
+from drills.target.khala import TOKEN_RENEWAL_SECONDS, Cohort, Figures, Probe, mint_token
 from drills.target.metrics.sources import metric_source
 from drills.target.operator import WORKERS, EntityState, OperatorClient, ParityState
 from drills.target.parity.audit import ParityAudit, open_database
-from drills.target.ports import Switch
+from drills.target.ports import Stimulus, Switch
 from drills.target.profile.model import Profile
 from drills.target.profile.references import caveats, references
 from drills.target.profile.sources import CommandStimulus, HttpStimulus, OrganicStimulus
@@ -51,12 +51,15 @@ class Environment:
         api, khala = profile.operator_api, profile.khala
         self.operator = OperatorClient(api.url, read_secret(api.token)) if api else None
         self.metrics = metric_source(profile.metrics, prefix=METRIC_PREFIX, clock=clock, read=self._metrics_secret)
+        self.figures = Figures()
         self.cohort = Cohort(
             khala.socket_url,
             khala.topic,
             self.sync_token,
+            self.figures,
             clients=profile.cohort.clients,
             stay_seconds=profile.cohort.reconnect_seconds,
+            old_cursors=profile.cohort.old_cursors,
         )
         self.ear = Ear(khala.socket_url, khala.topic, khala.document_prefix, self.sync_token)
         self.events = self._events()
@@ -115,6 +118,23 @@ class Environment:
         """Return what both lanes hold of every document, None where nobody can be asked."""
         return self.operator.parity() if self.operator else None
 
+    def khala_probe(self) -> Probe | None:
+        """Return a probe of the new lane, not yet begun; None where the drill has no session to ask a token with.
+
+        Updates are timed only where the drill causes them, and knows which ones they are.
+        """
+        khala, caused = self.profile.khala, self.events.patience_seconds == 0
+        if khala.session is None:
+            return None
+        return Probe(
+            khala.socket_url,
+            khala.topic,
+            self.sync_token,
+            self.figures,
+            cause=self._caused if caused else None,
+            update_seconds=self.profile.objectives.update_latency_seconds,
+        )
+
     def parity_audit(self) -> ParityAudit | None:
         """Return the drill's own audit of both lanes; None where the profile names no database for it.
 
@@ -145,6 +165,9 @@ class Environment:
         console = browser.console(profile.console, read_secret(profile.operator_api.token))
         console.open()
         return console
+
+    def _caused(self) -> Stimulus | None:
+        return self.events.ask()()
 
     def _hears(self) -> bool:
         return self.profile.khala.session is not None and not isinstance(self.events, OperatorEvents)

@@ -73,10 +73,17 @@ class Khala(Frozen):
 
 
 class Cohort(Frozen):
-    """Synthetic clients that connect, drop and resume, so that catch-up has something to measure."""
+    """Synthetic clients that connect, drop and resume, so that catch-up has something to measure.
+
+    ``old_cursors`` is the share of them that come back with the oldest cursor there is: each is one stale cursor that
+    the drill itself brought. ``tolerance_ms`` is how far the catch-up p95 that the drill's clients see, and the one
+    that the server tells, may lie apart.
+    """
 
     clients: Annotated[int, Field(ge=0, le=1000)] = 0
     reconnect_seconds: Seconds = 4.0
+    old_cursors: Annotated[float, Field(ge=0, le=1)] = 0.0
+    tolerance_ms: Annotated[float, Field(gt=0)] = 250
 
 
 class Links(Frozen):
