@@ -27,6 +27,8 @@ UNWANTED = {
 }
 #: What kills, and what is killed beside a drill; the figures of docs/comparison.md are of this version.
 KILLS, CHAOS_TOOLKIT = "tests.functional.restore.kills", "chaostoolkit==1.19.0"
+#: The last line of Unleash that runs on the Node of Debian 12.
+UNLEASH = "unleash-server@6.10.1"
 PINNED = re.compile(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+")
 
 
@@ -96,6 +98,19 @@ def kill_comparison(session: nox.Session) -> None:
         session.run("python", "-m", KILLS, *words, success_codes=[0, 1])
 
 
+@nox.session(default=False)
+def real_staging(session: nox.Session) -> None:
+    """Drill a staging of parts that nobody made for drills; the word after -- is where its report goes.
+
+    It needs PostgreSQL, Prometheus, nginx, Chromium, and Node 18 to 20, on which Unleash runs.
+    """
+    install(session, [*package(), *group("tests")])
+    environment = {"REAL_STAGING_UNLEASH": str(unleash(session))}
+    if session.posargs:
+        environment["REAL_STAGING_OUT"] = str(Path(session.posargs[0]).absolute())
+    session.run("python", "-m", "pytest", "tests/real_staging", env=environment)
+
+
 @nox.session(default=False, reuse_venv=False)
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt anew from what installs today."""
@@ -104,6 +119,17 @@ def constraints(session: nox.Session) -> None:
     path = ROOT / "constraints.txt"
     comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
     path.write_text("\n".join([*comments, *(line for line in frozen.splitlines() if PINNED.fullmatch(line))]) + "\n")
+
+
+def unleash(session: nox.Session) -> Path:
+    """Install Unleash once, beside the session's Python and without a lock file, and return its folder."""
+    folder = Path(session.virtualenv.location) / UNLEASH.replace("@", "-")
+    installed = folder / "node_modules" / "unleash-server"
+    if not installed.is_dir():
+        folder.mkdir(exist_ok=True)
+        words = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev"]
+        session.run("npm", "install", "--prefix", str(folder), *words, UNLEASH, external=True)
+    return installed
 
 
 def package() -> list[str]:

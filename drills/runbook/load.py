@@ -57,9 +57,14 @@ def _read(source: str | Path) -> tuple[str, str]:
             raise RunbookInvalid(f"{source} is larger than {MAXIMUM_SIZE:,} bytes", remedy="name a runbook file")
         return str(source), content.decode("utf-8")
     except OSError as error:
-        raise RunbookInvalid(f"{source} cannot be read: {error.strerror}", remedy="name a runbook file") from None
+        raise RunbookInvalid(f"{source} cannot be read: {error.strerror}", remedy=_choices()) from None
     except UnicodeDecodeError:
         raise RunbookInvalid(f"{source} is not UTF-8 text", remedy="save the file as UTF-8") from None
+
+
+def _choices() -> str:
+    shipped = sorted(Path(file.name) for file in files("drills.runbook").iterdir())
+    return f"name a runbook file, or one of {', '.join(file.stem for file in shipped if file.suffix == '.toml')}"
 
 
 def _invalid(name: str, mistakes: Iterable[str]) -> RunbookInvalid:

@@ -148,6 +148,27 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         load_runbook(tmp_path / "absent.toml")
 
 
+def test_whoever_mistypes_a_name_is_told_the_shipped_ones() -> None:
+    """A name that is no file may be meant for one of these."""
+    with pytest.raises(RunbookInvalid) as caught:
+        load_runbook("ws_rolout")
+    assert caught.value.remedy == "name a runbook file, or one of khala_cutover, ws_rollout"
+
+
+def test_the_second_runbook_shares_nothing_with_the_first_but_the_form() -> None:
+    """Five stages from 0 to 4, gates of its own, and a checklist of its own."""
+    rollout, cutover = load_runbook("ws_rollout"), load_runbook()
+    assert [stage.id for stage in rollout.stages] == [f"stage-{number}" for number in range(5)]
+    assert [gate.id for gate in rollout.gates] == [
+        "auth-errors",
+        "replay-latency",
+        "reconnect-storms",
+        "slow-consumer-evictions",
+    ]
+    shared = {entry.id for _, entry in rollout.entries()} & {entry.id for _, entry in cutover.entries()}
+    assert shared == {"client-flags", "mobile", "report", "web"}
+
+
 def test_unknown_items_and_switches_are_key_errors() -> None:
     """Code that asks for an entry that is not there is wrong, and hears so."""
     runbook = load_runbook()
