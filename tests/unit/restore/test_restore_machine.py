@@ -81,6 +81,7 @@ class Restoring(RuleBasedStateMachine):
         self.clock = FrozenClock(datetime(2026, 3, 2, 12, 0, tzinfo=UTC))
         self.numbers = itertools.count(1)
         self.drill: Drill | None = None
+        self.forced_out: list[Drill] = []
         self.owed: dict[str, str] = {}
         self.last: dict[str, set[str]] = {}
         self.foreign: set[str] = set()
@@ -172,19 +173,10 @@ class Restoring(RuleBasedStateMachine):
             with pytest.raises(LeaseHeld):
                 restore()
             return
-        for switch in self.owed:
-            self.settle(switch)
-        conflicts = {switch for switch, mine in self.last.items() if self.world.values[switch] not in mine}
-        found = dict(self.world.values)
+        found = self.settled()
         results = restore()
         assert {one.switch for result in results for one in result.restored.switches} == set(self.owed)
-        for switch, baseline in list(self.owed.items()):
-            if switch in conflicts:
-                assert self.world.values[switch] == found[switch]
-            else:
-                assert self.world.values[switch] == baseline
-                del self.owed[switch], self.last[switch]
-                self.foreign.discard(switch)
+        self.pay(found)
 
     @precondition(lambda self: self.drill is not None)
     @rule()
@@ -196,6 +188,20 @@ class Restoring(RuleBasedStateMachine):
         with pytest.raises(SafetyNetLost):
             old.board.flip("web", "c", purpose="test")
         old.lease.release()
+        self.forced_out.append(old)
+
+    @precondition(lambda self: self.forced_out)
+    @rule()
+    def the_one_forced_out_ends(self) -> None:
+        """It puts back what it owes if nobody has yet; beside a new drill it leaves every switch alone."""
+        old, found = self.forced_out.pop(), self.settled()
+        owes = {one.switch for one in old.journal.unresolved()}
+        restored = old.board.restore()
+        assert {one.switch for one in restored.switches} == owes
+        if owes:
+            self.pay(found)
+        else:
+            assert self.world.values == found
 
     @invariant()
     def what_is_owed_is_listed(self) -> None:
@@ -208,6 +214,22 @@ class Restoring(RuleBasedStateMachine):
         if before != value:
             self.owed.setdefault(switch, self.drill.baseline[switch])
             self.last[switch] = {before, value, self.drill.baseline[switch]}
+
+    def pay(self, found: dict[str, str]) -> None:
+        """What was owed is back, except where someone else's value was ``found``: that stands, and stays owed."""
+        for switch, baseline in list(self.owed.items()):
+            if found[switch] not in self.last[switch]:
+                assert self.world.values[switch] == found[switch]
+            else:
+                assert self.world.values[switch] == baseline
+                del self.owed[switch], self.last[switch]
+                self.foreign.discard(switch)
+
+    def settled(self) -> dict[str, str]:
+        """Return the values once every change has arrived."""
+        for switch in SWITCHES:
+            self.settle(switch)
+        return dict(self.world.values)
 
     def settle(self, switch: str) -> None:
         """Let changes that are on their way arrive."""
