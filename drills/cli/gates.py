@@ -39,9 +39,9 @@ def gates(target: str, samples: Path | None, runbook: str | None, *, watch: bool
 
     The exit code is the worst verdict: 0 PASS, 1 FAIL, 2 configuration, 10 INCONCLUSIVE, 130 interrupted.
     """
-    if watch and samples:
-        raise ConfigurationError("a file does not change while it is watched", remedy="drop --watch or --samples")
     with lookout(target, samples, runbook, SYSTEM_CLOCK) as out:
+        if watch and out.file:
+            raise ConfigurationError("a file of samples is of the past: nothing is to be watched", remedy="drop --watch")
         stopped = _listen()
         judged = _watch(out, stopped, as_json=as_json) if watch else _once(out, stopped, as_json=as_json)
     sys.exit(EXIT_CODES[judged.verdict] if judged else INTERRUPTED)

@@ -73,7 +73,7 @@ def remarks(seen: View, samples: Samples) -> tuple[str, ...]:
     """Say what was left out, taken as zero, or reported by the source."""
     found = []
     roles = selectors(seen.gate)
-    for role in sorted(seen.absent - seen.unproved):
+    for role in sorted(seen.absent - seen.unproved) if "evidence" not in seen.absent else ():
         proof = written(roles["evidence"])
         found.append(f"{written(roles[role])} does not exist and counts as 0, because {proof} was watched")
     if seen.unread:

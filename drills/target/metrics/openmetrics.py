@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from prometheus_client.openmetrics.parser import text_fd_to_metric_families
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from drills.errors import MetricsUnavailable
 from drills.evidence.records import Samples, Series
@@ -16,7 +16,8 @@ from drills.target.metrics.newest import Instance, SeriesKey, instance_of, serie
 from drills.target.metrics.settings import OpenMetricsSettings
 
 MAXIMUM_SIZE = 500_000_000
-REMEDY = "write it as OpenMetrics, with a time at the end of each line, such as `promtool tsdb dump-openmetrics` does"
+END = "# EOF"
+REMEDY = "each line ends with its time in seconds, and the last line is # EOF"
 
 Points = list[tuple[float, float]]
 
@@ -42,7 +43,7 @@ class OpenMetricsFile:
     @property
     def end(self) -> datetime:
         """When the newest sample of the file was taken: the moment at which it can be judged."""
-        return datetime.fromtimestamp(max(points[-1][0] for points in self._points.values()), UTC)
+        return datetime.fromtimestamp(max(at for points in self._points.values() for at, _ in points), UTC)
 
     def samples(self, metrics: Collection[str], start: datetime, end: datetime) -> Samples:
         """Return what the file holds of the metrics named between the two moments."""
@@ -76,14 +77,22 @@ def _read(path: Path) -> dict[SeriesKey, Points]:
 
 
 def _samples_of(path: Path) -> Iterator[tuple[SeriesKey, tuple[float, float]]]:
+    line = ""
     with path.open(encoding="utf-8") as stream:
-        for family in text_fd_to_metric_families(stream):  # type: ignore[no-untyped-call]  # it has no types
-            for sample in family.samples:
-                if sample.name.endswith("_created"):
-                    continue
-                if sample.timestamp is None:
-                    raise ValueError(f"{sample.name} has no time")
-                yield series_key(sample.name, sample.labels), (float(sample.timestamp), float(sample.value))
+        for line in stream:
+            if not line.startswith("#"):
+                yield from _sample(line)
+    if line.rstrip("\n") != END:
+        raise ValueError(f"it does not end with {END}, so it may have been cut off")
+
+
+def _sample(line: str) -> Iterator[tuple[SeriesKey, tuple[float, float]]]:
+    """Read one line by itself: of a histogram with many moments in one file the library's parser drops samples."""
+    for family in text_string_to_metric_families(f"{line.rstrip()}\n{END}\n"):  # type: ignore[no-untyped-call]  # it has no types
+        for sample in family.samples:
+            if sample.timestamp is None:
+                raise ValueError(f"{sample.name} has no time")
+            yield series_key(sample.name, sample.labels), (float(sample.timestamp), float(sample.value))
 
 
 def _usual_step(points: dict[SeriesKey, Points]) -> float:

@@ -3,16 +3,8 @@
 from __future__ import annotations
 
 import math
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import accumulate
-from pathlib import Path
-from random import Random
+from datetime import datetime, timedelta
 
 import httpx2
 import pytest
@@ -20,124 +12,19 @@ import pytest
 from drills.evidence.records import JudgedGate, Samples, Series, Verdict
 from drills.runbook.model import Gate
 from drills.verdict.gates import judge_gate, rolling
+from tests.functional.history import HOUR, SPANS, Span, scrapes
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("prometheus") is None or shutil.which("promtool") is None,
-    reason="needs prometheus and promtool (Debian package: prometheus)",
-)
-
-BOUNDS = ("10.0", "50.0", "250.0", "1000.0", "+Inf")
 RATIO = {"kind": "ratio", "numerator": {"metric": "bad"}, "denominator": {"metric": "all"}}
 QUANTILE = {"kind": "quantile", "q": 0.95, "of": {"metric": "took", "part": "bucket"}}
 INCREASE = {"kind": "increase", "of": {"metric": "bad"}}
 RATE = {"kind": "rate", "of": {"metric": "bad"}}
 
 
-@dataclass(frozen=True)
-class Span:
-    """A stretch of backfilled data: its ``job`` label, how long it is, and how far apart its scrapes are."""
-
-    job: str
-    seconds: int
-    interval: int
-
-    @property
-    def promql(self) -> dict[str, str]:
-        """The questions that PromQL answers as the measures do, over the whole span."""
-        chosen = f'{{job="{self.job}"}}[{self.seconds}s]'
-        return {
-            "increase": f"sum(increase(bad_total{chosen}))",
-            "rate": f"sum(rate(bad_total{chosen}))",
-            "ratio": f"sum(increase(bad_total{chosen})) / sum(increase(all_total{chosen}))",
-            "quantile": f"histogram_quantile(0.95, sum by (le) (increase(took_bucket{chosen})))",
-        }
-
-
-HOUR = Span("hour", 3600, 15)
-DAY = Span("day", 86_400, 300)
-SPANS = (HOUR, DAY)
-
-
-def counter(dice: Random, span: Span, most: int, restart: int | None) -> list[int]:
-    """Return what a busy counter shows at each scrape; it starts anew at scrape ``restart``."""
-    gains = [5000, *(dice.randint(0, most) for _ in range(span.seconds // span.interval))]
-    shown = accumulate(enumerate(gains), lambda total, at: at[1] + (0 if at[0] == restart else total), initial=0)
-    return list(shown)[1:]
-
-
-def scrapes(span: Span) -> dict[str, list[int]]:
-    """Return what each series of ``span`` shows: three instances, one of which restarts on the way."""
-    dice, found = Random(f"{span.job}"), {}  # noqa: S311 - made-up measurements, not secrets
-    for instance in "abc":
-        restart = span.seconds // span.interval // 2 if instance == "b" else None
-        labels = f'job="{span.job}",instance="{instance}"'
-        buckets = [counter(dice, span, most, restart) for most in (30, 12, 6, 3, 1)]
-        found[f"bad_total{{{labels}}}"] = counter(dice, span, 2, restart)
-        found[f"all_total{{{labels}}}"] = counter(dice, span, 100, restart)
-        for index, bound in enumerate(BOUNDS):
-            upto = [sum(column) for column in zip(*buckets[: index + 1], strict=True)]
-            found[f'took_bucket{{{labels},le="{bound}"}}'] = upto
-        found[f"took_count{{{labels}}}"] = [sum(column) for column in zip(*buckets, strict=True)]
-    return found
-
-
-def openmetrics(end: datetime) -> str:
-    """Write all spans, ending at ``end``, and a counter that is born half-way, as OpenMetrics."""
-    lines: dict[str, list[str]] = {"bad": [], "all": [], "took": [], "born": []}
-    for span in SPANS:
-        begin = int(end.timestamp()) - span.seconds
-        for name, values in scrapes(span).items():
-            family = name.split("{")[0].rsplit("_", 1)[0]
-            lines[family] += [f"{name} {value} {begin + at * span.interval}" for at, value in enumerate(values)]
-    half = int(end.timestamp()) - HOUR.seconds // 2
-    lines["born"] = [f'born_total{{job="hour",instance="a"}} 7 {half + at * 15}' for at in range(121)]
-    kinds = {"bad": "counter", "all": "counter", "took": "histogram", "born": "counter"}
-    text = "".join(f"# TYPE {family} {kind}\n" + "\n".join(lines[family]) + "\n" for family, kind in kinds.items())
-    return text + "# EOF\n"
-
-
 @pytest.fixture(scope="module")
-def end() -> datetime:
-    """Return the moment of the last sample, a while ago, so that it lies inside a finished block."""
-    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
-
-
-@pytest.fixture(scope="module")
-def prometheus(tmp_path_factory: pytest.TempPathFactory, end: datetime) -> Iterator[httpx2.Client]:
-    """Start a Prometheus over the backfilled data and stop it afterwards."""
-    home = tmp_path_factory.mktemp("prometheus")
-    (home / "samples.om").write_text(openmetrics(end))
-    (home / "prometheus.yml").write_text("global: {}\n")
-    backfill = ["promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", "samples.om", "data"]
-    subprocess.run(backfill, cwd=home, check=True, timeout=60, capture_output=True)
-    address = f"127.0.0.1:{free_port()}"
-    with (
-        serving(home, address),
-        httpx2.Client(base_url=f"http://{address}/api/v1/", trust_env=False, timeout=20) as client,
-    ):
+def prometheus(prometheus_url: str) -> Iterator[httpx2.Client]:
+    """Ask the Prometheus as anybody would."""
+    with httpx2.Client(base_url=f"{prometheus_url}/api/v1/", trust_env=False, timeout=20) as client:
         yield client
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def serving(home: Path, address: str) -> Iterator[None]:
-    """Run the server in ``home`` and go on when it says that it is ready."""
-    options = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=30d"]
-    command = ["prometheus", *options, f"--web.listen-address={address}"]
-    with subprocess.Popen(command, cwd=home, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr is not None
-            assert any("Server is ready" in line for line in server.stderr), "Prometheus ended before it was ready"
-            yield
-        finally:
-            server.terminate()
 
 
 def ask(prometheus: httpx2.Client, question: str, at: datetime) -> list[dict[str, object]]:
