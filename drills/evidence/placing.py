@@ -43,13 +43,33 @@ def place(folder: Path, files: Mapping[str, bytes], report: bytes) -> bool:
     Raises:
         OSError: the disk is full, or the place cannot be written; all is as it was before.
     """
-    temporary = folder.with_name(f".publishing-{_host()}-{os.getpid()}-{secrets.token_hex(6)}")
+    temporary = _beside(folder)
     with _taken_away(temporary):
         _write(temporary, {**files, PENDING: report})
         if not _renamed(temporary, folder):
             return False
         with _put_back(folder, temporary):
             return _bring_out(folder) or _withdrawn(folder, temporary)
+
+
+def put_anew(path: Path, content: bytes) -> None:
+    """Write a file that may exist, such as an index: whoever looks sees the old one or the new one.
+
+    Raises:
+        PublicationRefused: the disk is full, or the place cannot be written; the old file is as it was.
+    """
+    temporary = _beside(path)
+    try:
+        write_new(temporary, content, mode=PUBLIC_FILE)
+        temporary.replace(path)
+        flush_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise PublicationRefused(
+            f"{path}: could not be written anew: {error.strerror}; what was published before is whole",
+            remedy=f"make room and mend the rights, then type `drill history --out {path.parent}`",
+        ) from error
 
 
 def finish_interrupted(out: Path) -> None:
@@ -59,7 +79,7 @@ def finish_interrupted(out: Path) -> None:
             _bring_out(pending.parent)
     for leftover in out.glob(".publishing-*"):
         if _abandoned(leftover.name):
-            shutil.rmtree(leftover, ignore_errors=True)
+            _sweep(leftover)
 
 
 @contextlib.contextmanager
@@ -72,6 +92,19 @@ def refusing(out: Path) -> Iterator[None]:
             f"{error.filename or out}: nothing was published: {error.strerror}",
             remedy=f"make room in {out} and make it writable, then render the run again",
         ) from error
+
+
+def _sweep(leftover: Path) -> None:
+    if leftover.is_dir() and not leftover.is_symlink():
+        shutil.rmtree(leftover, ignore_errors=True)
+        return
+    with contextlib.suppress(OSError):
+        leftover.unlink()
+
+
+def _beside(path: Path) -> Path:
+    """Return a hidden name beside ``path`` that tells who works on it."""
+    return path.with_name(f".publishing-{_host()}-{os.getpid()}-{secrets.token_hex(6)}")
 
 
 def _write(temporary: Path, files: Mapping[str, bytes]) -> None:

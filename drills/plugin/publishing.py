@@ -12,6 +12,7 @@ from drills.errors import EvidenceError, IntegrityBroken
 from drills.evidence.attesting import Attestor
 from drills.evidence.decisions import DECISIONS, read_decisions
 from drills.evidence.ledger import read_valid_prefix
+from drills.evidence.placing import put_anew
 from drills.evidence.publication import RECORD, Publication, Published, publish
 from drills.evidence.records import DrillRecord, StageDecided, Verdict
 from drills.evidence.redaction import Redactor
@@ -136,7 +137,5 @@ def _decisions(out: Path) -> tuple[tuple[StageDecided, ...], str]:
 
 
 def _replace(path: Path, content: str) -> Path:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(content, encoding="utf-8")
-    fresh.replace(path)
+    put_anew(path, content.encode())
     return path
