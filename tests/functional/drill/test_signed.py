@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,10 @@ from in_toto_attestation.v1.statement import (  # type: ignore[import-untyped]  
 from in_toto_attestation.v1.statement_pb2 import (  # type: ignore[import-untyped]  # ships no types
     Statement as StatementMessage,
 )
+
+from drills.attestation import verify
+from drills.attestation.signature import Signature
+from drills.evidence.signing import PublicKey, write_key_pair
 
 PROGRAM = Path(__file__).with_name("sigstore_verify.mjs")
 PACKAGES = ("@sigstore/bundle@4", "@sigstore/verify@3")
@@ -151,3 +157,19 @@ def test_the_key_is_nowhere_in_the_evidence(folder: Path, signing_key: Path) -> 
 
     assert [path.name for path in files if body in path.read_bytes()] == []
     assert [path.name for path in files if body[-43:] in path.read_bytes()] == []
+
+
+def test_a_run_can_be_signed_later(outcome: Any, tmp_path: Path) -> None:
+    """`drill report` publishes it again, signed with the key that it is given, or unsigned without one."""
+    write_key_pair(tmp_path / "other.key")
+    state = {**os.environ, "XDG_STATE_HOME": str(outcome.out.parent / "state")}
+    (run,) = (outcome.out.parent / "state" / "khala-drills" / "runs").iterdir()
+    sign = {"signed": ["--sign-key", str(tmp_path / "other.key")], "unsigned": []}
+    for place, words in sign.items():
+        command = [sys.executable, "-m", "drills", "report", run.name, "--out", str(tmp_path / place), *words]
+        subprocess.run(command, env=state, check=True, capture_output=True)
+    (signed,), (unsigned,) = ((tmp_path / place).glob("2*.md") for place in ("signed", "unsigned"))
+
+    assert verify(signed, PublicKey.load(tmp_path / "other.key.pub")).signature is Signature.HOLDS
+    assert verify(unsigned).signature is Signature.UNSIGNED
+    assert "Unsigned: this shows that the evidence is consistent" in unsigned.read_text(encoding="utf-8")
