@@ -15,7 +15,7 @@ from drills.plugin.options import EMBEDDED
 from drills.restore.state import StateFolder
 from drills.runbook.load import load_runbook
 from drills.target.chromium import find
-from drills.target.environment import METRIC_PREFIX, Environment
+from drills.target.environment import Environment
 from drills.target.fields import read_secret
 from drills.target.metrics.sources import metric_source
 from drills.target.profile import Profile, load_profile
@@ -89,7 +89,7 @@ def _metrics(profile: Profile) -> Finding:
     """Say how many of the series that gates need have a sample of late."""
     wanted = frozenset(name for gate in load_runbook(profile.runbook).gates for name in metrics_of(gate))
     try:
-        with metric_source(profile.metrics, prefix=METRIC_PREFIX, clock=SYSTEM_CLOCK, read=read_secret) as source:
+        with metric_source(profile.metrics, clock=SYSTEM_CLOCK, read=read_secret) as source:
             now = SYSTEM_CLOCK.now()
             source.seen_since(now)
             since = now - timedelta(seconds=2 * source.latency_seconds)

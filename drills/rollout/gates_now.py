@@ -15,7 +15,6 @@ from drills.plugin.course import chart
 from drills.plugin.options import EMBEDDED
 from drills.runbook.load import KHALA_CUTOVER, load_runbook
 from drills.runbook.model import Runbook
-from drills.target.environment import METRIC_PREFIX
 from drills.target.fields import read_secret
 from drills.target.metrics.openmetrics import OpenMetricsFile
 from drills.target.metrics.settings import OpenMetricsSettings, ScrapeSettings
@@ -137,7 +136,7 @@ def lookout(target: str, samples: Path | None, runbook: str | None, clock: Clock
         yield Lookout(followed, profile, clock, file=OpenMetricsFile(past))
         return
     assert profile is not None, "without samples there is a target"  # noqa: S101
-    with metric_source(profile.metrics, prefix=METRIC_PREFIX, clock=clock, read=read_secret) as live:
+    with metric_source(profile.metrics, clock=clock, read=read_secret) as live:
         yield Lookout(followed, profile, clock, live=live)
 
 

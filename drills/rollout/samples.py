@@ -10,7 +10,6 @@ from drills.clock import Clock
 from drills.errors import TargetError
 from drills.evidence.records import Samples
 from drills.evidence.redaction import Redactor
-from drills.target.environment import METRIC_PREFIX
 from drills.target.fields import SecretReference
 from drills.target.metrics.openmetrics import OpenMetricsFile
 from drills.target.metrics.settings import OpenMetricsSettings, ScrapeSettings
@@ -51,7 +50,7 @@ def samples_of(
     try:
         if isinstance(settings, OpenMetricsSettings):
             return Held(settings.address, OpenMetricsFile(settings).samples(metrics, *period))
-        with metric_source(settings, prefix=METRIC_PREFIX, clock=clock, read=read) as source:
+        with metric_source(settings, clock=clock, read=read) as source:
             return Held(settings.address, source.samples(metrics, *period))
     except TargetError as error:
         return Held(settings.address, None, error.message)

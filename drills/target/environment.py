@@ -31,8 +31,6 @@ from drills.target.remote_lease import RemoteLease
 from drills.target.switches.build import build
 from drills.target.switches.console import ConsoleSwitch
 
-METRIC_PREFIX = "openagents_runtime_"
-
 
 class Environment:
     """The live parts of a target. ``register`` is told every secret as soon as it is known.
@@ -50,7 +48,7 @@ class Environment:
             register(read_secret(reference), place)
         api, khala = profile.operator_api, profile.khala
         self.operator = OperatorClient(api.url, read_secret(api.token)) if api else None
-        self.metrics = metric_source(profile.metrics, prefix=METRIC_PREFIX, clock=clock, read=self._metrics_secret)
+        self.metrics = metric_source(profile.metrics, clock=clock, read=self._metrics_secret)
         self.figures = Figures()
         self.cohort = Cohort(
             khala.socket_url,

@@ -9,15 +9,22 @@ from pydantic import Field
 
 from drills.target.fields import Frozen, HeaderFields, HttpUrl, SecretReference
 
+#: How the names of the target's own metrics begin: all that a scenario may ask for without having named it before.
+Prefix = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_:]*$")]
+OWN = "openagents_runtime_"
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 
 
 class ScrapeSettings(Frozen):
-    """A ``/metrics`` URL that is read again and again while the drill goes on. It remembers nothing of before."""
+    """A ``/metrics`` URL that is read again and again while the drill goes on. It remembers nothing of before.
+
+    Only metrics whose name begins with ``prefix`` are kept.
+    """
 
     kind: Literal["scrape"]
     url: HttpUrl
     interval_seconds: Annotated[float, Field(ge=0.2, le=60)] = 1.0
+    prefix: Prefix = OWN
 
     @property
     def address(self) -> str:
@@ -31,13 +38,15 @@ class PrometheusSettings(Frozen):
     ``url`` is the address before ``/api/v1``. ``interval_seconds`` is how often that server scrapes the target, and
     ``delay_seconds`` how long after a scrape its samples can be asked for at the latest. ``matchers`` are labels that
     every series must have. Credentials are a bearer ``token``, or whole ``headers``. ``tenant`` is sent as
-    ``X-Scope-OrgID``; ``dedup`` and ``partial_response`` are Thanos's.
+    ``X-Scope-OrgID``; ``dedup`` and ``partial_response`` are Thanos's. Scenarios see metrics that begin
+    with ``prefix``.
     """
 
     kind: Literal["prometheus"]
     url: HttpUrl
     interval_seconds: Annotated[float, Field(ge=0.2, le=3600)]
     delay_seconds: Annotated[float, Field(ge=0, le=600)] = 10.0
+    prefix: Prefix = OWN
     matchers: dict[LabelName, str] = Field(default_factory=dict)
     token: SecretReference | None = None
     headers: HeaderFields = Field(default_factory=dict)

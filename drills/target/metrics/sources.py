@@ -15,8 +15,8 @@ from drills.target.ports import MetricSource
 ReadSecret = Callable[[SecretReference], str]
 
 
-def metric_source(settings: MetricSettings, *, prefix: str, clock: Clock, read: ReadSecret) -> MetricSource:
-    """Return the live source that ``settings`` describe; ``prefix`` is how the names of the target's metrics begin.
+def metric_source(settings: MetricSettings, *, clock: Clock, read: ReadSecret) -> MetricSource:
+    """Return the live source that ``settings`` describe.
 
     Raises:
         MetricsUnavailable: the file of certificates cannot be used.
@@ -24,9 +24,9 @@ def metric_source(settings: MetricSettings, *, prefix: str, clock: Clock, read: 
     """
     match settings:
         case PrometheusSettings():
-            return PrometheusMetrics(settings, request_headers(settings, read), prefix, clock)
+            return PrometheusMetrics(settings, request_headers(settings, read), settings.prefix, clock)
         case ScrapeSettings():
-            return ScrapedMetrics(settings.url, settings.interval_seconds, prefix, clock)
+            return ScrapedMetrics(settings.url, settings.interval_seconds, settings.prefix, clock)
         case _:
             raise ProfileInvalid(
                 f"metrics of the kind {settings.kind!r} are of the past: nothing can be drilled with them",

@@ -6,20 +6,26 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from drills.runbook.model import Identifier
 from drills.target.fields import Frozen, HeaderFields, HttpUrl, Seconds, SecretReference, SocketUrl
 
 
 class Objectives(Frozen):
-    """The figures that gates and checks are held to; what is unset makes the gate that needs it inconclusive."""
+    """The figures that gates and checks are held to; what is unset makes the gate that needs it inconclusive.
+
+    ``limits`` are those that a runbook of one's own refers to, under the names that it gives them.
+    """
 
     lane_target_ms: Annotated[float, Field(gt=0)] | None = None
     incident_threshold: Annotated[float, Field(gt=0, le=1)] | None = None
     recovery_time_seconds: Seconds = 300
     update_latency_seconds: Seconds = 5
+    limits: dict[Identifier, float] = Field(default={})
 
     def settings(self) -> dict[str, float]:
         """Return the figures under the names by which a runbook refers to them."""
-        return {name.replace("_", "-"): value for name, value in self if value is not None}
+        named = {name.replace("_", "-"): value for name, value in self if isinstance(value, int | float)}
+        return {**self.limits, **named}
 
 
 class Rehearsal(Frozen):

@@ -27,10 +27,12 @@ COUNTERS = ("bad_total", "all_total", "took_bucket")
 TOKEN = "canary-metrics-token"  # noqa: S105 - planted, to be found where it must not be
 
 
-def source(url: str, clock: FrozenClock | None = None, prefix: str = "", **settings: Any) -> PrometheusMetrics:
+def source(url: str, clock: FrozenClock | None = None, **settings: Any) -> PrometheusMetrics:
     """Return a source that is scraped every 15 s and is asked as ``settings`` say."""
-    given = PrometheusSettings.model_validate({"kind": "prometheus", "url": url, "interval_seconds": 15, **settings})
-    found = metric_source(given, prefix=prefix, clock=clock or SYSTEM_CLOCK, read=lambda _: TOKEN)
+    given = PrometheusSettings.model_validate(
+        {"kind": "prometheus", "url": url, "interval_seconds": 15, "prefix": "", **settings}
+    )
+    found = metric_source(given, clock=clock or SYSTEM_CLOCK, read=lambda _: TOKEN)
     assert isinstance(found, PrometheusMetrics)
     return found
 
@@ -312,4 +314,4 @@ def test_a_file_of_the_past_cannot_be_drilled(history: Path) -> None:
     """A drill looks at what its own acts bring about."""
     past = OpenMetricsSettings(kind="openmetrics", path=history)
     with pytest.raises(ProfileInvalid, match="of the past"):
-        metric_source(past, prefix="", clock=SYSTEM_CLOCK, read=lambda _: "")
+        metric_source(past, clock=SYSTEM_CLOCK, read=lambda _: "")
