@@ -11,6 +11,7 @@ from drills.runbook.model import Gate, Hold
 from drills.verdict.case import StageCase, links
 from drills.verdict.obstacles import clock
 
+#: The log of decisions, beside the reports: each decision holds its gates with all their figures.
 DECISIONS = "decisions.jsonl"
 SAY_SINCE = "say with --since when it began, if the rollout is in this stage"
 KEEP_GREEN = "keep it green for as long as the hold asks, then ask again"
@@ -83,9 +84,13 @@ def _gate(case: StageCase, gate: Gate) -> Requirement:
         source=gate.source,
         verdict=judged.verdict if judged else Verdict.NOT_RUN,
         reason=f"{reason} ({case.gates.problem})" if case.gates.problem else reason,
-        evidence=links(case.gates.source),
+        evidence=(DECISIONS, *(links(case.gates.source) if _is_address(case.gates.source) else ())),
         remedy=_gate_remedy(judged),
     )
+
+
+def _is_address(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
 
 
 def _gate_remedy(judged: JudgedGate | None) -> str:

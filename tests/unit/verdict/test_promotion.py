@@ -110,6 +110,7 @@ def test_a_stage_that_was_held_with_green_gates_and_a_fresh_drill_is_left() -> N
     assert all(one.reason and not one.remedy for one in decided.requirements)
     assert {link.partition("/")[0].partition("#")[0] for one in decided.requirements for link in one.evidence} == {
         "http:",
+        "decisions.jsonl",
         "decisions.md",
         "drill.md",
         "drill",
