@@ -26,11 +26,11 @@ QUIET = 1.0
 
 @dataclass(frozen=True)
 class Kill:
-    """A death to die: the way, in which scenarios, and when: after ``step`` steps, or ``after`` seconds."""
+    """A death to die: the way, in which course, and when: ``after`` seconds from when ``step`` steps were taken."""
 
     way: str
     selection: str
-    step: int | None = None
+    step: int
     after: float = 0.0
 
 
@@ -70,8 +70,10 @@ class Lane:
     def kill(self, kill: Kill) -> Death:
         """Start a program, let it die, watch what becomes of the flags, and tidy up for the next one."""
         way, folder = WAYS[kill.way], self._fresh_folder()
+        _wait(lambda: self.target.values() == self.baseline, PATIENCE)
         with _state_folder(folder, way), self._running(kill, folder) as victim:
-            _wait(lambda: _is_due(kill, victim) or _has_ended(victim), PATIENCE)
+            _wait(lambda: victim.steps() >= kill.step or _has_ended(victim), PATIENCE)
+            time.sleep(kill.after)  # the random moment itself, not a wait for anything
             died, moment = not _has_ended(victim), _moment(kill, victim)
             if died:
                 way.blow(victim)
@@ -89,11 +91,8 @@ class Lane:
 
     @contextmanager
     def _running(self, kill: Kill, folder: Path) -> Iterator[Victim]:
-        began = time.monotonic()
         victim = self._product.start(self.target, folder, WAYS[kill.way].environment(folder / WORD), kill.selection)
         try:
-            if kill.step is None:
-                _wait(lambda: time.monotonic() - began >= kill.after or _has_ended(victim), PATIENCE)
             yield victim
         finally:
             _end_group(victim.process)
@@ -102,14 +101,16 @@ class Lane:
         """Look at the flags until nothing of the program acts any more and they have come to rest."""
         away, process_ended, all_ended = blow, math.inf, math.inf
         while (now := time.monotonic()) - blow < PATIENCE:
-            if self.target.values() != self.baseline:
+            values = self.target.values()
+            if values != self.baseline:
                 away = now
             if _has_ended(victim):
                 process_ended = min(process_ended, now)
                 all_ended = min(all_ended, now if victim.watchdog() is None else math.inf)
-            if now - max(all_ended, away) >= QUIET or now - all_ended >= grace:
+            given_up = now - all_ended >= grace and None not in values.values()
+            if now - max(all_ended, away) >= QUIET or given_up:
                 break
-            time.sleep(0.01)  # between two looks at the flags
+            time.sleep(0.02)  # between two looks at the flags
         return Seen(back_before_the_end=away < process_ended, seconds=away - blow)
 
     def _after(self, kill: Kill, victim: Victim, seen: Seen, *, died: bool, moment: str) -> Death:
@@ -139,13 +140,8 @@ def _state_folder(folder: Path, way: Way) -> AbstractContextManager[Path]:
 
 
 def _moment(kill: Kill, victim: Victim) -> str:
-    """Return when the blow comes: after how long, at which step, and what kind of step that is."""
-    asked = f"after {kill.after:.1f} s, " if kill.step is None else ""
-    return f"{asked}step {victim.steps()} ({victim.last_step()})"
-
-
-def _is_due(kill: Kill, victim: Victim) -> bool:
-    return kill.step is None or victim.steps() >= kill.step
+    """Return when the blow comes: after which step, of which kind, and how long after it."""
+    return f"{kill.after:.2f} s after step {kill.step}, at step {victim.steps()} ({victim.last_step()})"
 
 
 def _has_ended(victim: Victim) -> bool:
@@ -161,4 +157,4 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
 def _wait(condition: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
-        time.sleep(0.002)  # between two looks at another process
+        time.sleep(0.004)  # between two looks at another process

@@ -10,6 +10,8 @@ from tests.functional.restore.kills.victims import Course, Courses
 
 #: Of the kills at random moments, every so many are in the long course.
 _LONG_EVERY = 4
+#: Seconds that a random moment may lie behind a random step: however fast the machine, it is among the steps.
+_LONGEST_WAIT = 1.5
 
 
 def planned(ways: Sequence[str], courses: Courses, rounds: int, random_kills: int, seed: int) -> Iterator[Kill]:
@@ -36,4 +38,4 @@ def _at_random(way: str, courses: Courses, kills: int, seed: int) -> Iterator[Ki
     chance = random.Random(f"{seed} {way}")  # noqa: S311 - moments, not secrets
     for number in range(kills):
         course: Course = courses.long if number % _LONG_EVERY == _LONG_EVERY - 1 else courses.short
-        yield Kill(way, course.selection, after=round(chance.uniform(1.0, course.seconds), 2))
+        yield Kill(way, course.selection, chance.randrange(course.steps), round(chance.uniform(0.0, _LONGEST_WAIT), 2))

@@ -35,7 +35,7 @@ class ChaosToolkit:
     """``chaos run`` with ``--rollback-strategy always``."""
 
     name = "chaos-toolkit"
-    courses = Courses(Course("short", 5, 4.0), Course("long", 15, 16.0))
+    courses = Courses(Course("short", 5), Course("long", 15))
 
     def start(self, target: Target, folder: Path, extra: Mapping[str, str], selection: str) -> Victim:
         """Start the experiment of this course; its log and its journal are in its working folder."""

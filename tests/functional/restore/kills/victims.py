@@ -27,11 +27,10 @@ STATE, WORD = "state", "word"
 
 @dataclass(frozen=True)
 class Course:
-    """What a program goes through: what selects it, its steps when undisturbed, and about how many seconds it takes."""
+    """What a program goes through: what selects it, and its steps when nothing disturbs it."""
 
     selection: str
     steps: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Drill:
     """``drill run``, from its first line to its last."""
 
     name = "drill"
-    courses = Courses(Course("web", 6, 13.0), Course("rollback", 29, 40.0))
+    courses = Courses(Course("web", 6), Course("rollback", 29))
 
     def start(self, target: Target, folder: Path, extra: Mapping[str, str], selection: str) -> Victim:
         """Start a drill of the scenarios that ``selection`` names, in a process group of its own."""
@@ -122,6 +121,7 @@ class DrillVictim:
         self.word = folder / WORD
         self.disk = folder / STATE
         self._state = StateFolder(self.disk / APPLICATION)
+        self._watchdog: int | None = None
 
     def steps(self) -> int:
         """Return how many lines its journal has."""
@@ -136,10 +136,12 @@ class DrillVictim:
     def watchdog(self) -> int | None:
         """Return the process id of its watchdog, if it is running."""
         journal = self._journal()
-        wanted = str(journal.path).encode() if journal else None
-        return next(
-            (pid for pid, words in _processes() if wanted in words and b"drills.restore.watchdog" in words), None
-        )
+        if journal is None:
+            return None
+        wanted = {b"drills.restore.watchdog", str(journal.path).encode()}
+        if self._watchdog is None or not wanted <= set(_words_of(self._watchdog)):
+            self._watchdog = next((pid for pid in _processes() if wanted <= set(_words_of(pid))), None)
+        return self._watchdog
 
     def put_back_by(self, seen: Seen) -> str:
         """Return who the journal says it was; what a full disk kept out of it is told by the process that was left."""
@@ -194,7 +196,11 @@ def _lines(state: StateFolder) -> list[bytes]:
     return [line for content in contents for line in content.split(b"\n")[:-1] if line]
 
 
-def _processes() -> Iterator[tuple[int, list[bytes]]]:
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it ended meanwhile
-            yield int(process.name), (process / "cmdline").read_bytes().split(b"\0")
+def _processes() -> Iterator[int]:
+    return (int(process.name) for process in Path("/proc").glob("[0-9]*"))
+
+
+def _words_of(process: int) -> list[bytes]:
+    with suppress(OSError):  # it ended meanwhile
+        return Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    return []

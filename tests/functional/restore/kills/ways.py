@@ -30,7 +30,7 @@ class Way:
     pytest_options: str = ""
     small_disk: bool = False
     general: bool = True
-    grace: float = 5.0
+    grace: float = 8.0
 
     def environment(self, word: Path) -> dict[str, str]:
         """Return the variables with which the victim is started, ``word`` being the file that it may wait for."""
