@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -41,18 +42,22 @@ def gates(target: str, samples: Path | None, runbook: str | None, *, watch: bool
     """
     with lookout(target, samples, runbook, SYSTEM_CLOCK) as out:
         if watch and out.file:
-            raise ConfigurationError("a file of samples is of the past: nothing is to be watched", remedy="drop --watch")
-        stopped = _listen()
-        judged = _watch(out, stopped, as_json=as_json) if watch else _once(out, stopped, as_json=as_json)
+            raise ConfigurationError("a file of samples is of the past and does not change", remedy="drop --watch")
+        with _listening() as stopped:
+            judged = _watch(out, stopped, as_json=as_json) if watch else _once(out, stopped, as_json=as_json)
     sys.exit(EXIT_CODES[judged.verdict] if judged else INTERRUPTED)
 
 
-def _listen() -> threading.Event:
-    """Return what is set when somebody asks this command to end."""
+@contextmanager
+def _listening() -> Iterator[threading.Event]:
+    """Yield what is set when somebody asks this command to end."""
     stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    return stopped
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _once(out: Lookout, stopped: threading.Event, *, as_json: bool) -> GatesNow | None:
