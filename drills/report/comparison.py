@@ -55,7 +55,8 @@ def compare(before: DrillRecord, after: DrillRecord) -> Comparison:
     """Return what changed from one drill to the other, in the order in which a report tells it."""
     had = {(figure.group, figure.what): figure for figure in figures(before)}
     has = {(figure.group, figure.what): figure for figure in figures(after)}
-    places = dict.fromkeys(chain(has, had))
+    groups = list(dict.fromkeys(group for group, _ in chain(has, had)))
+    places = sorted(dict.fromkeys(chain(has, had)), key=lambda place: groups.index(place[0]))
     changes = tuple(_change(had.get(place), has.get(place)) for place in places)
     different = tuple(change for change in changes if change.before != change.after)
     return Comparison(before, after, different, len(changes) - len(different))
@@ -63,6 +64,8 @@ def compare(before: DrillRecord, after: DrillRecord) -> Comparison:
 
 def said(change: Change) -> str:
     """Return a change in words."""
+    if {change.before, change.after} == {None, True}:
+        return f"{change.what}: {'new' if change.after else 'gone'}"
     return f"{change.what}: {_value(change.before, change.unit)} → {_value(change.after, change.unit)}"
 
 
