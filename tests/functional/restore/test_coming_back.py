@@ -17,6 +17,7 @@ from drills.restore.journal import Journal
 from drills.restore.recover import demand_restored, refuse_unresolved, unresolved
 from drills.restore.state import StateFolder
 from drills.restore.undo import Patience
+from tests.functional.restore.kills.disk import can_mount, fill, small_disk
 
 BASELINE = {"web": "false", "mobile": "false", "desktop": "false", "sink-path": "dual"}
 FLIPPED = BASELINE | {"web": "true", "mobile": "true", "desktop": "true"}
@@ -68,31 +69,14 @@ def lost_host(drills: Drills, target: Target) -> Drills:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 64 KiB; mounting one takes root."""
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 64 KiB."""
+    if not can_mount():
+        pytest.skip("a small file system cannot be mounted here")
     place = tmp_path / "disk"
     place.mkdir()
-    mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True, check=False
-    )
-    if mount.returncode:
-        pytest.skip("a small file system cannot be mounted here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-def fill(disk: Path) -> None:
-    for journal in disk.glob(
-        "journals/*/*.journal"
-    ):  # the room that is left in its last block; empty lines say nothing
-        with journal.open("ab") as stream:
-            stream.write(b"\n" * (-journal.stat().st_size % 4096))
-    with (disk / "filling").open("wb", buffering=0) as stream:
-        try:
-            while True:
-                stream.write(bytes(4096))
-        except OSError:
-            return
+    with small_disk(place, "64k"):
+        yield place
 
 
 def test_a_second_drill_is_told_who_holds_the_target(drills: Drills, target: Target) -> None:
@@ -159,15 +143,15 @@ def test_who_is_forced_out_ends_without_flipping(drills: Drills, target: Target)
 
 @pytest.mark.parametrize("size", ["full before the first flip", "full with flags flipped"])
 def test_a_full_disk_leaves_no_flag_behind(
-    small_disk: Path, drills: Drills, target: Target, wait_for: WaitFor, size: str
+    tiny_disk: Path, drills: Drills, target: Target, wait_for: WaitFor, size: str
 ) -> None:
     """On a full state folder nothing is flipped any more, and what was flipped is put back all the same."""
-    on_disk = type(drills)(target, StateFolder(small_disk))  # type: ignore[call-arg]
+    on_disk = type(drills)(target, StateFolder(tiny_disk))  # type: ignore[call-arg]
     if size == "full with flags flipped":
         drill = on_disk.start_and_flip("drill-1")
-        fill(small_disk)
+        fill(tiny_disk)
     else:
-        fill(small_disk)
+        fill(tiny_disk)
         drill = on_disk.start("drill-1")
     words = drill.communicate(b"")[1].decode()
     assert drill.returncode == 1
