@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from drills.errors import TargetUnreachable
 from drills.evidence.records import Relation
 from drills.plugin.drill import Drill
 from drills.scenarios.agreement import check_rows_agree
 from drills.scenarios.events import event_without_khala
 from drills.target.operator import ParityState
+from drills.target.parity.audit import ParityAudit
+from drills.target.parity.outcomes import Audit
 from drills.target.ports import Stimulus
 from drills.verdict.rollback import RECOVERY, ROLLBACK
 
@@ -104,15 +107,14 @@ def _mismatches_since(drill: Drill, before: float) -> float:
 
 
 def _check_caught_up(drill: Drill, surfaces: Sequence[str]) -> None:
-    known = drill.environment.parity() is not None
-    equal = drill.browser.wait_until(lambda: not _behind(drill), BUDGET_SECONDS) if known else None
+    equal = _caught_up(drill)
     grown = _mismatches_of_a_later_cycle(drill)
     held = [
         drill.holds(
             "re-projected",
             "Back to dual: Khala holds every document at the legacy lane's version",
             observed=equal,
-            note="" if known else NO_PARITY,
+            note=NO_PARITY if equal is None else "",
         ),
         drill.check(
             "alerts-stop",
@@ -124,9 +126,8 @@ def _check_caught_up(drill: Drill, surfaces: Sequence[str]) -> None:
         ),
         *(check_rows_agree(drill, drill.surface(name), suffix="-runtime") for name in surfaces),
     ]
-    left = len(_behind(drill)) if known else None
     observation = drill.observe(
-        "dual-again", "Sink path at dual again", {"documents behind": left, "new mismatches": grown}
+        "dual-again", "Sink path at dual again", {"lanes equal": equal, "new mismatches": grown}
     )
     if all(held):
         drill.runtime_seen(SINK, recovered=True, observation=observation)
@@ -148,13 +149,27 @@ def _mismatches_of_a_later_cycle(drill: Drill) -> float | None:
     return (metrics.total(MISMATCHES) or 0.0) - settled if later and settled is not None else None
 
 
-def _behind(drill: Drill) -> list[str]:
+def _caught_up(drill: Drill) -> bool | None:
+    """Return whether Khala came to hold every document at the legacy lane's version; None where nothing tells."""
+    if drill.environment.parity() is not None:
+        return drill.browser.wait_until(lambda: not _behind(drill.environment.parity()), BUDGET_SECONDS)
+    audit = drill.environment.parity_audit()
+    if audit is None:
+        return None
+    try:
+        seen = [audit.every()]
+        return drill.browser.wait_until(lambda: not _look_again(audit, seen).mismatches, BUDGET_SECONDS)
+    except TargetUnreachable:
+        return None
+
+
+def _look_again(audit: ParityAudit, seen: list[Audit]) -> Audit:
+    seen[:] = [audit.again(seen[0])]
+    return seen[0]
+
+
+def _behind(parity: ParityState | None) -> list[str]:
     """Return the documents that Khala lacks, or holds at an older version than the legacy lane."""
-    parity = drill.environment.parity()
-    if parity is None:
-        return []
-    return [
-        key
-        for key, checkpoint in parity.checkpoints.items()
-        if key not in parity.read_models or parity.read_models[key].doc_version < checkpoint.seq
-    ]
+    held = parity.read_models if parity else {}
+    wanted = parity.checkpoints if parity else {}
+    return [key for key, one in wanted.items() if key not in held or held[key].doc_version < one.seq]
