@@ -49,8 +49,10 @@ def _say_unresolved(left: Sequence[recover.UnresolvedSwitch], *, as_json: bool) 
     if as_json:
         click.echo(json.dumps({"unresolved": rows}))
         return
-    for row in rows:
+    for row, one in zip(rows, left, strict=True):
         click.echo("{target}: {switch} was {baseline!r}, drill {drill_id} set it to {flipped_to!r}".format(**row))
+        for words in filter(None, (one.held_by and f"in use by {one.held_by}", one.last_attempt)):
+            click.echo(f"  {words}")
     click.echo("nothing is left to put back" if not rows else "type `drill restore` to put it back")
 
 
