@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 from urllib.parse import urlsplit
@@ -41,6 +41,10 @@ class Client:
         """Ask for updates, without reading the answer."""
         resume = {} if resume_after is None else {self._topic: resume_after}
         self._send("sync:subscribe", {"topics": [self._topic], "resume_after": resume})
+
+    def ask_for(self, topics: Sequence[str]) -> None:
+        """Ask for topics that are not to be had, without reading the answer."""
+        self._send("sync:subscribe", {"topics": list(topics)})
 
     def versions(self) -> Iterator[Update]:
         """Yield every update, until none comes any more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drills.errors import ProfileInvalid
-from drills.runbook.model import Comparison, Runbook, Switch
+from drills.runbook.model import Runbook, Switch
 from drills.target.profile.lines import Path
 from drills.target.profile.model import Profile
 from drills.target.profile.switches import known_values
@@ -45,9 +45,6 @@ def _misfits(profile: Profile, runbook: Runbook) -> Iterator[Contradiction]:
         yield ("switches", switch_id), f"the runbook has no such switch; it has {', '.join(wanted)}"
     for switch in wanted.values():
         yield from _switch_misfits(profile, switch)
-    settings = {one.objective.setting for one in runbook.gates if isinstance(one.objective, Comparison)}
-    for limit in sorted(profile.objectives.limits.keys() - settings):
-        yield ("objectives", "limits", limit), "no gate of the runbook refers to it"
     surfaces = {surface for item in runbook.checklist for surface in item.surfaces}
     for surface in sorted(surfaces - profile.surfaces.keys()):
         yield ("surfaces", surface), "is missing: the runbook looks at this surface"

@@ -308,14 +308,12 @@ def test_a_profile_that_does_not_fit_its_runbook_is_refused(tmp_path: Path) -> N
     """Everything that the runbook flips and looks at must be there, under the runbook's names and values."""
     text = REAL.replace("[switches.web]", "[switches.wbe]").replace("[surfaces.desktop]", "[surfaces.laptop]")
     text = text.replace('kind = "file"', 'kind = "file"\nvalues = { dual = "both" }')
-    text = text.replace("[objectives]\n", "[objectives]\nlimits = { storms = 25 }\n")
     with pytest.raises(ProfileInvalid) as caught:
         demand_fit(load_profile(written(tmp_path, text)), load_runbook(), "staging.toml")
     assert list(caught.value.mistakes) == [
         "switches.wbe: the runbook has no such switch; it has web, mobile, desktop, sink-path, parity-auditor",
         "switches.web: is missing: the runbook flips VITE_KHALA_SYNC_ENABLED",
         "switches.sink-path: has no value convex-only, which the runbook sets",
-        "objectives.limits.storms: no gate of the runbook refers to it",
         "surfaces.desktop: is missing: the runbook looks at this surface",
     ]
 
