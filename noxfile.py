@@ -105,9 +105,9 @@ def real_staging(session: nox.Session) -> None:
     It needs PostgreSQL, Prometheus, nginx, Chromium, and Node 18 to 20, on which Unleash runs.
     """
     install(session, [*package(), *group("tests")])
-    environment = {"REAL_STAGING_UNLEASH": str(unleash(session))}
+    environment = {"REAL_STAGING_UNLEASH": str(unleash(session)), "REAL_STAGING_PROFILES": session.create_tmp()}
     if session.posargs:
-        environment["REAL_STAGING_OUT"] = str(Path(session.posargs[0]).absolute())
+        environment["REAL_STAGING_OUT"] = session.posargs[0]
     session.run("python", "-m", "pytest", "tests/real_staging", env=environment)
 
 

@@ -31,8 +31,8 @@ class RealStaging:
 
 
 @contextmanager
-def assembled(folder: Path, package: Path) -> Generator[RealStaging]:
-    """Assemble a staging whose flags are held by the Unleash in ``package``, and write its profile to ``folder``."""
+def assembled(folder: Path, package: Path, profiles: Path) -> Generator[RealStaging]:
+    """Assemble a staging in ``folder``, with the Unleash in ``package``, and write its profile to ``profiles``."""
     folder.chmod(0o700)
     with ExitStack() as parts:
         postgres = parts.enter_context(cluster(folder / "postgres.log"))
@@ -56,7 +56,7 @@ def assembled(folder: Path, package: Path) -> Generator[RealStaging]:
             "devtools": parts.enter_context(desktop(folder / "desktop", product.urls["desktop"])),
         }
         secrets = _secrets(unleash, product) | {"STAGING_DATABASE": postgres.reader(order.database)}
-        yield RealStaging(_write_profile(folder, urls), secrets, urls)
+        yield RealStaging(_write_profile(profiles, urls), secrets, urls)
 
 
 def _made(folder: Path) -> Path:

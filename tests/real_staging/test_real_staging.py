@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ import pytest
 from drills.evidence.records import DrillRecord, Verdict
 from tests.real_staging.assembly import FEATURES, RealStaging, assembled
 
-#: Where npm put Unleash, and where the report goes; ``nox -s real_staging`` sets both.
-PACKAGE, OUT = "REAL_STAGING_UNLEASH", "REAL_STAGING_OUT"
+ROOT = Path(__file__).parents[2]
+#: Where npm put Unleash, where the profile is written and where the report goes; ``nox -s real_staging`` sets them.
+PACKAGE, PROFILES, OUT = "REAL_STAGING_UNLEASH", "REAL_STAGING_PROFILES", "REAL_STAGING_OUT"
 DRILL = (sys.executable, "-m", "drills")
 PATIENCE_SECONDS = 400
 TEXTS = {".md", ".json", ".jsonl", ".txt", ".csv", ".xml", ".html", ".ndjson", ".svg"}
@@ -48,7 +50,8 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStaging]:
     """A staging that is up."""
     if not (package := os.environ.get(PACKAGE)):
         pytest.skip("no Unleash here: nox -s real_staging installs it")
-    with assembled(tmp_path_factory.mktemp("real"), Path(package)) as staging:
+    folder = tmp_path_factory.mktemp("real")
+    with assembled(folder, Path(package), Path(os.environ.get(PROFILES) or folder)) as staging:
         yield staging
 
 
@@ -56,28 +59,35 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealStaging]:
 def outcome(real: RealStaging, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     """A drill that was told nothing but the profile."""
     folder = tmp_path_factory.mktemp("drill")
-    out = Path(os.environ.get(OUT) or folder / "status")
-    done = drill("run", "--target", "real.toml", "--out", str(out), real=real, state=folder)
+    out = os.environ.get(OUT) or str(folder / "status")
+    done = drill("run", "--target", os.path.relpath(real.profile, ROOT), "--out", out, real=real, state=folder)
     reports = re.findall(r"^report: (.+\.md)$", done.stdout, re.MULTILINE)
     assert reports, done.stdout + done.stderr
-    return Outcome(done.returncode, done.stdout + done.stderr, Path(reports[-1]))
+    return Outcome(done.returncode, done.stdout + done.stderr, ROOT / reports[-1])
 
 
 def drill(*words: str, real: RealStaging, state: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command of the drill beside the profile, inside the checkout that its report will name."""
+    """Run a command of the drill in the checkout, to whose commits its report refers."""
     environment = {**os.environ, **real.secrets, "XDG_STATE_HOME": str(state), "NO_COLOR": "1"}
-    words = tuple(str(real.profile) if word == real.profile.name else word for word in words)
     return subprocess.run(
-        [*DRILL, *words], env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        [*DRILL, *words],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
 
 
 def test_the_drill_passes(outcome: Outcome) -> None:
     """Exit code 0, every part PASS, and no GO only because the windows are those of a rehearsal."""
     record = outcome.record
-    parts = (*record.preconditions, *record.checklist, *record.gates, *record.rollback, *record.required_artefacts)
+    items = (*record.preconditions, *record.checklist)
+    verdicts = {one.verdict for one in items} | {one.verdict for one in record.gates}
+    verdicts |= {one.verdict for one in record.rollback} | {one.verdict for one in record.required_artefacts}
     assert outcome.code == 0, outcome.output
-    assert {part.verdict for part in parts} == {Verdict.PASS}
+    assert verdicts == {Verdict.PASS}
     assert (record.verdict, record.target.environment) == (Verdict.PASS, "staging")
 
 
@@ -112,9 +122,10 @@ def test_the_published_report_can_be_verified(outcome: Outcome, real: RealStagin
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.skipif(not os.environ.get(OUT), reason="what is published elsewhere names that place in its command")
 def test_the_published_files_tell_no_secret_and_no_machine(outcome: Outcome, real: RealStaging) -> None:
     """Loopback addresses are all that is told of where it ran."""
     paths = [outcome.report, *(path for path in outcome.folder.rglob("*") if path.suffix in TEXTS)]
-    words = [*real.secrets.values(), socket.gethostname(), str(real.profile.parent), str(Path.home())]
+    words = [*real.secrets.values(), socket.gethostname(), tempfile.gettempdir(), str(ROOT), str(Path.home())]
     told = [(path.name, word[:12]) for path in paths for word in words if word in path.read_text(encoding="utf-8")]
     assert told == []
