@@ -127,10 +127,16 @@ def _embedded(shelf: Shelf, runbook: Runbook) -> TargetFacts:
 
 
 def _began(question: Question, went: Sequence[Recorded], origin: Stage) -> Began | None:
-    """Return when the stage began: the later of the newest GO that led to it and of what was said with ``--since``."""
+    """Return when the stage began: the later of the newest GO that led to it and of what was said with ``--since``.
+
+    What was said does not count against a newer GO that led elsewhere.
+    """
     last = went[-1] if went else None
-    known = [Began(question.since, "said with --since")] if question.since else []
-    if last and last.decided.to_stage == origin.id:
+    here = last is not None and last.decided.to_stage == origin.id
+    known = []
+    if question.since and (last is None or here or question.since > last.decided.decided_at):
+        known.append(Began(question.since, "said with --since"))
+    if last and here:
         known.append(Began(last.decided.decided_at, f"decision {last.number} was GO", anchor(last.decided)))
     return max(known, key=lambda began: began.at, default=None)
 

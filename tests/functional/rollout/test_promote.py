@@ -49,6 +49,16 @@ def test_a_stage_that_was_held_is_left(rollout: Rollout) -> None:
     assert rollout.decisions[-1].operator == "A. Nother"
 
 
+def test_what_somebody_says_does_not_stand_against_a_newer_decision(rollout: Rollout) -> None:
+    """A rollout that has just gone to B cannot have been in C since last week; that it moved on since can be said."""
+    rollout.ask(*A_TO_B)
+    code, said = rollout.ask("--from", "C", "--to", "D", *SIX_DAYS_AGO)
+
+    assert (code, unmet(rollout)) == (1, {"stage": Verdict.FAIL})
+    assert "the newest GO led to Stage B (small cohort)" in said
+    assert rollout.ask("--from", "C", "--to", "D", "--since", datetime.now(UTC).isoformat())[0] == 0
+
+
 def test_json_is_the_recorded_decision(rollout: Rollout) -> None:
     """``--json`` prints what was recorded, and nothing else on stdout."""
     code, said = rollout.ask(*A_TO_B, "--json")
