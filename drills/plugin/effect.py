@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 from drills.errors import TargetUnreachable
 from drills.plugin.drill import Drill
 from drills.runbook.model import Switch
 from drills.target.browser import PlaywrightError, SurfacePage
 
 BUDGET_SECONDS = 10.0
+#: A Khala socket that is opened beside the legacy requests is there by then.
+SETTLE_SECONDS = 1.0
 
 
 def observe_effect(drill: Drill, switch_id: str) -> str | None:
@@ -36,7 +40,8 @@ def _on_lane(drill: Drill, page: SurfacePage, *, on_khala: bool) -> bool:
         return traffic.joined() is not None
     khala = drill.environment.profile.khala.socket_url
     opened = any(socket.startswith(khala) for socket in traffic.sockets)
-    return bool(traffic.requests_to(page.profile.legacy.request)) and not opened
+    settled = time.time() - traffic.opened_at > SETTLE_SECONDS
+    return settled and bool(traffic.requests_to(page.profile.legacy.request)) and not opened
 
 
 def _contradiction(switch: Switch, *, on_khala: bool) -> str:

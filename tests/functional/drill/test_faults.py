@@ -103,7 +103,9 @@ TRIALS = [
                 "Khala holds every document at the legacy lane's version",
                 ("re-projected", "nothing-lost-runtime", "alerts-stop"),
             ),
+            Catch("khala-lingers-web", "item rollback", f"Web admin: {LINGERS}", ("khala-stopped-fallback",)),
         ),
+        code=11,
     ),
     Trial(
         "parity_auditor or artefacts",
@@ -140,7 +142,6 @@ TRIALS = [
             ),
             Catch("fallback-broken-mobile", "item rollback", f"Mobile: {FALLBACK}"),
             Catch("fallback-broken-desktop", "item rollback", f"Desktop: {FALLBACK}"),
-            Catch("khala-lingers-web", "item rollback", f"Web admin: {LINGERS}", ("khala-stopped-fallback",)),
             Catch("khala-lingers-mobile", "item rollback", f"Mobile: {LINGERS}"),
             Catch("khala-lingers-desktop", "item rollback", f"Desktop: {LINGERS}"),
             Catch("sink-ignored", "item rollback", STILL_KHALA, ("khala-stops",)),
