@@ -102,13 +102,7 @@ class DrillSession:
         """
         profile = self.profile
         assert profile is not None, "the target is started first"  # noqa: S101
-        started = self._started(profile)
-        self.ledger.append(started)
-        for decided in recent_decisions(self.options.out, self.runbook.id):
-            self.ledger.append(decided)
-        self.store.keep(
-            CONSTRAINTS, installed(), category="configuration", title="Installed packages", media_type="text/plain"
-        )
+        started = self._write_first_facts(profile)
         environment = self._open.enter_context(Environment(profile, self.clock, self.redactor.register))
         self.captures.know(os.environ, profile)
         pages = DrillBrowser(
@@ -215,6 +209,17 @@ class DrillSession:
 
     def _effect(self, switch: str) -> str | None:
         return observe_effect(self.drill, switch) if self.drill else None
+
+    def _write_first_facts(self, profile: Profile) -> DrillStarted:
+        """Write down what is drilled with which packages, and what was decided since the last drill."""
+        started = self._started(profile)
+        self.ledger.append(started)
+        for decided in recent_decisions(self.options.out, self.runbook.id):
+            self.ledger.append(decided)
+        self.store.keep(
+            CONSTRAINTS, installed(), category="configuration", title="Installed packages", media_type="text/plain"
+        )
+        return started
 
     def _started(self, profile: Profile) -> DrillStarted:
         since = previous_drill(self.options.out)
