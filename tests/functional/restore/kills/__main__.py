@@ -8,6 +8,7 @@ Prints a table of figures; each death is a line of the results file as soon as i
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -97,6 +98,7 @@ def main(
     if show:
         print_table([Death(**json.loads(line)) for line in show.read_text(encoding="utf-8").splitlines()])
         return
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup the victims would inherit a deaf ear for it
     chosen = [way for way in ways or WAYS if possible(way, general=comparable or product != Drill.name)]
     course = PRODUCTS[product].courses
     kills = at_steps(chosen, course, steps) if steps else planned(chosen, course, rounds, at_random, seed)
