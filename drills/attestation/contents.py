@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from drills.attestation.deviation import Deviation
 from drills.attestation.reading import Evidence
@@ -19,6 +19,8 @@ from drills.evidence.records import Artefact, LedgerEntry
 from drills.report.render import render_report
 from drills.verdict.judge import judge
 
+#: What judging or rendering ends with where a forger wrote something that no drill would have written.
+UNFIT = (DrillError, ArithmeticError, LookupError, TypeError, ValueError)
 #: The one section of a report that speaks of another drill, which need not be at hand.
 COMPARISON = "Changed since the last drill"
 #: The section that says who signed, which only the manifest knows.
@@ -92,8 +94,8 @@ def other_verdicts(evidence: Evidence) -> Iterator[Deviation]:
         return
     try:
         again = _plain(judge(evidence.entries))
-    except (DrillError, ValidationError) as error:
-        yield Deviation(LEDGER, f"cannot be judged: {str(error).splitlines()[0]}")
+    except UNFIT as error:
+        yield Deviation(LEDGER, f"cannot be judged: {type(error).__name__}")
         return
     published = _plain(evidence.record) if evidence.record else {}
     for name, value in published.items():
@@ -114,7 +116,11 @@ def other_words(evidence: Evidence) -> Iterator[Deviation]:
     signed_by = evidence.manifest.signed_by if evidence.manifest else None
     left_out = {COMPARISON} if evidence.manifest else {COMPARISON, SIGNATURE}
     published = _sections(evidence.report.decode("utf-8", "replace"))
-    again = _sections(render_report(evidence.record, folder=evidence.folder.name, signed_by=signed_by))
+    try:
+        again = _sections(render_report(evidence.record, folder=evidence.folder.name, signed_by=signed_by))
+    except UNFIT as error:
+        yield Deviation(RECORD, f"cannot be rendered: {type(error).__name__}")
+        return
     for heading in sorted((published.keys() | again.keys()) - left_out):
         if published.get(heading) != again.get(heading):
             yield Deviation(evidence.report_name, f"does not say under '{heading}' what {RECORD} says")

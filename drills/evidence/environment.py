@@ -36,7 +36,8 @@ def versions() -> dict[str, str]:
 
 def installed() -> bytes:
     """Return every installed package as a line that pip takes as a constraint, in order."""
-    pins = {f"{found.metadata['Name']}=={found.version}" for found in metadata.distributions()}
+    named = ((found.metadata["Name"], found.version) for found in metadata.distributions())
+    pins = {f"{name}=={version}" for name, version in named if name and version}
     return "".join(f"{pin}\n" for pin in sorted(pins, key=str.lower)).encode()
 
 
