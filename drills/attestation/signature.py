@@ -9,9 +9,10 @@ from drills.attestation.deviation import Deviation
 from drills.attestation.reading import Evidence
 from drills.canonical import digest_of_bytes
 from drills.evidence.attesting import ATTESTATIONS, STATEMENTS, bundle, bundle_name, envelope_name
+from drills.evidence.envelope import Envelope
 from drills.evidence.manifest import MANIFEST
 from drills.evidence.publication import RECORD
-from drills.evidence.signing import Envelope, PublicKey
+from drills.evidence.signing import PublicKey
 from drills.evidence.statements import statements
 
 

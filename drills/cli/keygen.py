@@ -9,7 +9,7 @@ import click
 
 from drills.cli.options import explained
 from drills.evidence.durable import PRIVATE_FOLDER
-from drills.evidence.signing import KEY_FILE_VARIABLE, write_key_pair
+from drills.evidence.key_files import KEY_FILE_VARIABLE, write_key_pair
 
 
 @click.command()

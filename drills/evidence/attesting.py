@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import orjson
 
+from drills.evidence.envelope import Envelope
 from drills.evidence.manifest import Manifest
 from drills.evidence.records import DrillRecord
-from drills.evidence.signing import Envelope, SigningKey
+from drills.evidence.signing import SigningKey
 from drills.evidence.statements import statements
 
 #: https://docs.sigstore.dev/about/bundle; its key is only hinted at, because trust comes from outside.

@@ -9,12 +9,10 @@ from __future__ import annotations
 import base64
 import os
 import stat
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import orjson
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
@@ -25,7 +23,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
-from pydantic import Field, ValidationError
 from securesystemslib.dsse import Envelope as SignedBytes
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import (  # type: ignore[attr-defined]  # documented there, missing in __all__
@@ -35,63 +32,13 @@ from securesystemslib.signer import (  # type: ignore[attr-defined]  # documente
 
 from drills.canonical import digest_of_bytes
 from drills.errors import SigningKeyInvalid
-from drills.evidence.durable import PUBLIC_FILE, flush_folder, write_new
-from drills.evidence.records import Frozen
+from drills.evidence.envelope import PAYLOAD_TYPE, Envelope
 
-#: A PEM text, for machines that keep secrets in variables; and the path of a file that holds one.
-KEY_VARIABLE, KEY_FILE_VARIABLE = "DRILL_SIGNING_KEY", "DRILL_SIGNING_KEY_FILE"
-#: What an envelope around an in-toto statement says it holds.
-PAYLOAD_TYPE = "application/vnd.in-toto+json"
 #: What the first and the last line of a PEM text begin with.
 _FRAME = "-----"
 _MOST_BYTES = 64 * 1024
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _NEW_KEY = "`drill keygen` makes one"
-
-
-class EnvelopeSignature(Frozen):
-    """One signature: base64, and the fingerprint of the key that made it, which is a hint and proves nothing."""
-
-    keyid: str
-    sig: str
-
-
-class Envelope(Frozen):
-    """A DSSE envelope as it is written."""
-
-    payload: str
-    payload_type: str = Field(alias="payloadType")
-    signatures: tuple[EnvelopeSignature, ...]
-
-    @classmethod
-    def around(cls, payload: bytes, keyid: str, sig: str) -> Self:
-        """Return the envelope of a statement with one signature."""
-        signature = EnvelopeSignature(keyid=keyid, sig=sig)
-        return cls(payload=base64.b64encode(payload).decode(), payloadType=PAYLOAD_TYPE, signatures=(signature,))
-
-    @classmethod
-    def parse(cls, content: bytes) -> Self | None:
-        """Return the envelope that a file holds; None when it holds none."""
-        try:
-            return cls.model_validate_json(content)
-        except ValidationError:
-            return None
-
-    @property
-    def statement(self) -> bytes:
-        """What the envelope holds; nothing where that is not base64."""
-        try:
-            return base64.b64decode(self.payload, validate=True)
-        except ValueError:
-            return b""
-
-    def encode(self) -> bytes:
-        """Return the envelope as it is written: there is one form, so that every changed byte shows."""
-        return orjson.dumps(self.fields(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-    def fields(self) -> dict[str, object]:
-        """Return the envelope as JSON names it."""
-        return self.model_dump(mode="json", by_alias=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,55 +167,3 @@ class SigningKey:
         public = self.public.key
         signature = SignedBytes(payload, PAYLOAD_TYPE, {}).sign(CryptoSigner(self.private, public))
         return Envelope.around(payload, public.keyid, base64.b64encode(bytes.fromhex(signature.signature)).decode())
-
-
-def find_signing_key(path: Path | None, environment: Mapping[str, str]) -> SigningKey | None:
-    """Return the key at ``path``, else the one that the environment names or holds; None when there is none.
-
-    Raises:
-        SigningKeyInvalid: there is one, and it cannot be used; or the environment gives two.
-    """
-    file, text = environment.get(KEY_FILE_VARIABLE), environment.get(KEY_VARIABLE)
-    if path is not None:
-        return SigningKey.load(path)
-    if file and text:
-        raise SigningKeyInvalid(f"both {KEY_VARIABLE} and {KEY_FILE_VARIABLE} are set", remedy="unset one of them")
-    if file:
-        return SigningKey.load(Path(file))
-    return SigningKey.parse(text.encode(), KEY_VARIABLE) if text else None
-
-
-def write_key_pair(path: Path) -> SigningKey:
-    """Write a new key to ``path``, for its owner alone, and its public half beside it; return the key.
-
-    Raises:
-        SigningKeyInvalid: one of the files exists, or others can change the folder.
-    """
-    key = SigningKey.generate()
-    try:
-        _demand_own_folder(path.parent)
-        _write_both(path, key)
-    except OSError as error:
-        raise SigningKeyInvalid(
-            f"{error.filename or path}: no key was written: {error.strerror}", remedy="name another file with --out"
-        ) from None
-    return key
-
-
-def _write_both(path: Path, key: SigningKey) -> None:
-    """Write the public half first: one without the other is then never a private key that nobody can use."""
-    public = path.with_name(f"{path.name}.pub")
-    write_new(public, key.public.pem, mode=PUBLIC_FILE)
-    try:
-        write_new(path, key.pem)
-    except OSError:
-        public.unlink()
-        raise
-    flush_folder(path.parent)
-
-
-def _demand_own_folder(folder: Path) -> None:
-    """Refuse a folder in which others could put another key in the place of this one."""
-    mode = folder.stat().st_mode
-    if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
-        raise SigningKeyInvalid(f"{folder} can be changed by others", remedy=f"chmod go-w {folder}")

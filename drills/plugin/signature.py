@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from drills.evidence.key_files import KEY_VARIABLE, find_signing_key
 from drills.evidence.redaction import Redactor
-from drills.evidence.signing import KEY_VARIABLE, SigningKey, find_signing_key
+from drills.evidence.signing import SigningKey
 
 
 def take_key(path: Path | None, redactor: Redactor) -> SigningKey | None:

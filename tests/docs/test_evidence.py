@@ -13,7 +13,7 @@ import pytest
 from markdown_it import MarkdownIt
 from pydantic.alias_generators import to_camel
 
-from drills.evidence.signing import write_key_pair
+from drills.evidence.key_files import write_key_pair
 from drills.evidence.statements import DRILL_PREDICATE, TEST_RESULT_PREDICATE, DrillDetail
 
 ROOT = Path(__file__).parents[2]

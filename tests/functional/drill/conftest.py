@@ -14,8 +14,8 @@ from typing import Protocol
 import httpx2
 import pytest
 
+from drills.evidence.key_files import KEY_VARIABLE, write_key_pair
 from drills.evidence.records import DrillRecord
-from drills.evidence.signing import KEY_VARIABLE, write_key_pair
 from drills.target.chromium import find
 
 DRILL = (sys.executable, "-m", "drills")

@@ -27,7 +27,8 @@ from in_toto_attestation.v1.statement_pb2 import (  # type: ignore[import-untype
 
 from drills.attestation import verify
 from drills.attestation.signature import Signature
-from drills.evidence.signing import PublicKey, write_key_pair
+from drills.evidence.key_files import write_key_pair
+from drills.evidence.signing import PublicKey
 
 PROGRAM = Path(__file__).with_name("sigstore_verify.mjs")
 PACKAGES = ("@sigstore/bundle@4", "@sigstore/verify@3")

@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from drills.cli import main
+from drills.evidence.key_files import KEY_FILE_VARIABLE, KEY_VARIABLE
 from drills.evidence.redaction import Redactor
-from drills.evidence.signing import KEY_FILE_VARIABLE, KEY_VARIABLE, SigningKey
+from drills.evidence.signing import SigningKey
 from drills.plugin.signature import take_key
 
 

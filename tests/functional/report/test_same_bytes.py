@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from drills.evidence.signing import write_key_pair
+from drills.evidence.key_files import write_key_pair
 
 PROGRAM = Path(__file__).with_name("publish_again.py")
 SHOWN = Path(__file__).parents[3] / "docs" / "sync" / "status"

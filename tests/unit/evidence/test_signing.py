@@ -20,9 +20,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from drills.errors import SigningKeyInvalid
+from drills.evidence.envelope import Envelope
+from drills.evidence.key_files import find_signing_key, write_key_pair
 from drills.evidence.redaction import Redactor
 from drills.evidence.scan import scan_files
-from drills.evidence.signing import Envelope, PublicKey, SigningKey, find_signing_key, write_key_pair
+from drills.evidence.signing import PublicKey, SigningKey
 
 
 @pytest.fixture
