@@ -9,6 +9,7 @@ from drills.cli.doctor import doctor
 from drills.cli.export import export
 from drills.cli.gates import gates
 from drills.cli.history import history
+from drills.cli.init import init
 from drills.cli.keygen import keygen
 from drills.cli.matrix import matrix
 from drills.cli.promote import promote_command
@@ -31,6 +32,7 @@ COMMANDS = (
     gates,
     history,
     matrix,
+    init,
     doctor,
 )
 

@@ -64,7 +64,7 @@ class Environment:
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        listening = self.ear if self._hears() else None
+        listening = self.ear if self.listens else None
         for part in (self.operator, self.metrics, self.cohort, listening):
             if part is not None:
                 self._open.enter_context(part)
@@ -167,7 +167,9 @@ class Environment:
     def _caused(self) -> Stimulus | None:
         return self.events.ask()()
 
-    def _hears(self) -> bool:
+    @property
+    def listens(self) -> bool:
+        """Whether the drill has an ear of its own on the new lane."""
         return self.profile.khala.session is not None and not isinstance(self.events, OperatorEvents)
 
     def _events(self) -> Events:

@@ -41,10 +41,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """What came back. ``date`` is the target's own clock, as its header tells it."""
 
     status: int
     body: bytes
+    date: str = ""
 
 
 def send(request: Request) -> Answer:
@@ -65,7 +66,7 @@ def send(request: Request) -> Answer:
                 request.method, request.url, headers=dict(request.headers), content=request.content
             ) as response,
         ):
-            return Answer(response.status_code, _body(response, request, deadline))
+            return Answer(response.status_code, _body(response, request, deadline), response.headers.get("date", ""))
 
 
 def demand(request: Request) -> Answer:

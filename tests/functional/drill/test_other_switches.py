@@ -1,0 +1,171 @@
+"""A drill of a staging that offers no operator API: other switch kinds, updates that come by themselves."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import pytest
+
+from drills.evidence.records import Verdict
+
+if TYPE_CHECKING:
+    from tests.functional.drill.conftest import Outcome, RunDrill, Staging
+
+#: Reads a switch of the staging, or sets it, as a team's own script would.
+FLAG = """
+import json, os, sys, urllib.request
+request = urllib.request.Request(sys.argv[1], headers={"authorization": "Bearer " + os.environ["TOKEN"]})
+if len(sys.argv) > 2:
+    request.data, request.method = json.dumps({"value": sys.argv[2]}).encode(), "PUT"
+    request.add_header("content-type", "application/json")
+answer = json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request))
+print(json.dumps(answer))
+"""
+
+PROFILE = Template("""
+name = "other-switches"
+environment = "staging"
+
+[objectives]
+lane_target_ms = 500
+incident_threshold = 0.05
+update_latency_seconds = 3
+
+[rehearsal]
+window_seconds = 20
+
+[khala]
+socket_url = "$socket"
+token_url = "$runtime/api/sync/token"
+session = { file = "$secrets/session-secret" }
+
+[stimulus]
+kind = "none"
+wait_seconds = 20
+
+[authority]
+url = "$runtime/api/runtime/codex/workers"
+headers = { Authorization = { file = "$secrets/session-secret", prefix = "Bearer " } }
+workers = "/data"
+
+[metrics]
+kind = "scrape"
+url = "$metrics"
+
+[parity]
+database = { file = "$secrets/database-url" }
+
+[cohort]
+clients = 12
+reconnect_seconds = 3
+
+[links]
+dashboard = "$dashboard"
+logs = "$logs"
+
+$surfaces
+
+[switches.web]
+kind = "http"
+url = "$operator/switches/web"
+state_pointer = "/state"
+token = { file = "$secrets/operator-token" }
+
+[switches.mobile]
+kind = "command"
+get = ["$python", "flag.py", "$operator/switches/mobile"]
+set = ["$python", "flag.py", "$operator/switches/mobile", "{value}"]
+pointer = "/value"
+directory = "."
+secrets = { TOKEN = { file = "$secrets/operator-token" } }
+poll_seconds = 0.3
+ready = { url = "$mobile", contains = "<html" }
+
+[switches.desktop]
+kind = "http"
+url = "$operator/switches/desktop"
+state_pointer = "/state"
+headers = { Authorization = { file = "$secrets/operator-token", prefix = "Bearer " } }
+body = { value = "{value}" }
+
+[switches.sink-path]
+kind = "file"
+path = "sink.env"
+format = "dotenv"
+key = "SINK_PATH"
+reload = ["$python", "$folder/reload.py", "$operator/switches/sink-path", "$folder/sink.env"]
+secrets = { TOKEN = { file = "$secrets/operator-token" } }
+
+[switches.parity-auditor]
+kind = "page"
+url = "$console"
+login = [
+    { fill = "#operator-token", secret = { file = "$secrets/operator-token" } },
+    { click = "#sign-in" },
+]
+steps = [
+    { click = 'button[data-switch="parity-auditor"]' },
+    { wait = 'button[data-switch="parity-auditor"][aria-checked="{value}"]' },
+]
+read = { kind = "http", url = "$operator/switches/parity-auditor", state_pointer = "/state", token = { file = "$secrets/operator-token" } }
+""")
+
+
+@pytest.fixture(scope="module")
+def profile(staging: Staging, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The profile of the staging, without anything that it has for drills; the same addresses, other ways to use them."""
+    folder = tmp_path_factory.mktemp("other")
+    made = tomllib.loads(staging.profile.read_text())
+    (folder / "flag.py").write_text(FLAG)
+    (folder / "reload.py").write_text(FLAG.replace("sys.argv[2]}", "open(sys.argv[2]).read().split('=')[1].strip()}"))
+    (folder / "sink.env").write_text("# what the runtime is started with\nSINK_PATH=dual\n")
+    _, _, surfaces = staging.profile.read_text().partition("[surfaces.web]")
+    runtime = made["khala"]["token_url"].removesuffix("/api/sync/token")
+    path = folder / "other.toml"
+    path.write_text(
+        PROFILE.substitute(
+            python=sys.executable,
+            folder=folder,
+            secrets=Path(made["operator_api"]["token"]["file"]).parent,
+            operator=made["operator_api"]["url"].rstrip("/"),
+            console=made["console"]["url"],
+            socket=made["khala"]["socket_url"],
+            runtime=runtime,
+            metrics=made["metrics"]["url"],
+            dashboard=made["links"]["dashboard"],
+            logs=made["links"]["logs"],
+            mobile=made["surfaces"]["mobile"]["url"],
+            surfaces="[surfaces.web]" + surfaces,
+        )
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def drilled(profile: Path, run_drill: RunDrill, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """One whole drill with that profile."""
+    folder = tmp_path_factory.mktemp("other-drill")
+    return run_drill("--target", str(profile), out=folder / "status", state=folder / "state")
+
+
+def test_the_drill_passes_without_an_operator_api(drilled: Outcome) -> None:
+    """Every item, gate and rollback passes, and every check behind them has something that it observed."""
+    record = drilled.record
+    assert (drilled.code, record.verdict) == (0, Verdict.PASS), drilled.output
+
+
+def test_every_switch_is_back(drilled: Outcome, staging: Staging, profile: Path) -> None:
+    """Whatever way they were flipped; and the file says again what it said."""
+    assert drilled.record.restored is not None
+    assert {one.switch for one in drilled.record.restored.switches if one.restored} == set(staging.values())
+    assert staging.values()["sink-path"] == "dual"
+    assert (profile.parent / "sink.env").read_text() == "# what the runtime is started with\nSINK_PATH=dual\n"
+
+
+def test_the_report_says_what_cannot_be_promised(drilled: Outcome) -> None:
+    """A page is put back by a browser, which a crashed machine may not have."""
+    assert "Flags on an operator's page (parity-auditor) are put back by a browser" in drilled.report.replace("\n", " ")
