@@ -81,7 +81,7 @@ def sign_in(page: Page, path: Path) -> None:
     try:
         walk(page, login.url, login.steps)
     except SwitchFailed as error:
-        raise TargetUnreachable(f"signing in: {error.message}", remedy=f"check the steps in {path}") from None
+        raise TargetUnreachable(f"signing in: {error.message}", remedy=f"check the steps in {path.name}") from None
 
 
 def read_login(path: Path) -> Login:
