@@ -96,16 +96,17 @@ def rules() -> str:
     return prometheus_rules(load_runbook(), SETTINGS)
 
 
-def test_prometheus_takes_the_rules_as_the_command_writes_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("runbook", "rules"), [("khala_cutover", 18), ("ws_rollout", 15)])
+def test_prometheus_takes_the_rules_as_the_command_writes_them(runbook: str, rules: int, tmp_path: Path) -> None:
     """``drill export prometheus-rules --output FILE`` writes a file in which promtool finds no fault."""
     written = tmp_path / "rules.yml"
-    done = CliRunner().invoke(main, ["export", "prometheus-rules", "--output", str(written)])
+    done = CliRunner().invoke(main, ["export", "prometheus-rules", "--runbook", runbook, "--output", str(written)])
     checked = subprocess.run(
         ["promtool", "check", "rules", str(written)], capture_output=True, text=True, timeout=60, check=False
     )
 
     assert (done.exit_code, checked.returncode) == (0, 0), checked.stderr
-    assert "18 rules found" in checked.stdout
+    assert f"{rules} rules found" in checked.stdout
 
 
 def test_nothing_fires_on_a_healthy_target(tmp_path: Path, rules: str) -> None:
