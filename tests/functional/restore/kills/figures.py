@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from tests.functional.restore.kills.lane import Death
+from tests.functional.restore.kills.victims import NOTHING_FLIPPED
 
 HEAD = ("way to die", "kills", "restored", "by whom", "median", "slowest", "ledger", "command", "ready")
 
@@ -21,7 +22,10 @@ def by_way(deaths: Iterable[Death]) -> dict[str, list[Death]]:
 
 
 def table(deaths: Sequence[Death]) -> Iterator[str]:
-    """Yield the lines of a Markdown table: one for each way to die, and one for all of them."""
+    """Yield the lines of a Markdown table: one for each way to die, and one for all of them.
+
+    Times are those of the deaths that left something to put back.
+    """
     groups = by_way(deaths)
     rows = [(way, *_figures(some)) for way, some in groups.items()]
     rows.append(("all", *_figures([death for some in groups.values() for death in some])))
@@ -31,7 +35,7 @@ def table(deaths: Sequence[Death]) -> Iterator[str]:
 
 
 def _figures(deaths: Sequence[Death]) -> tuple[str, ...]:
-    seconds = [death.seconds for death in deaths if death.restored]
+    seconds = [death.seconds for death in deaths if death.restored and death.by != NOTHING_FLIPPED]
     return (
         str(len(deaths)),
         _share(death.restored for death in deaths),
