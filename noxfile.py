@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,14 @@ def real_staging(session: nox.Session) -> None:
     if session.posargs:
         environment["REAL_STAGING_OUT"] = session.posargs[0]
     session.run("python", "-m", "pytest", "tests/real_staging", env=environment)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Feed every parser far more inputs than the tests do, and print the figures; words after -- are pytest's."""
+    install(session, [*package(), *group("tests")])
+    session.env.setdefault("FUZZ_EXAMPLES", os.environ.get("FUZZ_EXAMPLES", "5000"))
+    session.run("python", "-m", "pytest", "tests/functional/fuzz", "-q", *session.posargs)
 
 
 @nox.session(default=False, reuse_venv=False)

@@ -36,6 +36,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+#: A message is for a person; what is quoted in one may come from a file of any size.
+LONGEST_MESSAGE = 20_000
+
 
 class DrillError(Exception):
     """Something the user should read: what happened, where, and the next thing to type."""
@@ -44,8 +47,9 @@ class DrillError(Exception):
     exit_code: ClassVar[int] = 10
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
+        shown = message if len(message) <= LONGEST_MESSAGE else f"{message[:LONGEST_MESSAGE]} … (cut)"
+        super().__init__(shown)
+        self.message = shown
         self.remedy = remedy
 
     def __str__(self) -> str:

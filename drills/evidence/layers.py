@@ -165,7 +165,7 @@ def _zip_members(content: bytes) -> Iterator[bytes]:
             for member in archive.infolist():
                 yield member.filename.encode("utf-8", "replace") + b"\n" + member.comment
                 yield _capped(archive.open(member).read(MOST_BYTES + 1))
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, zlib.error) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
         raise Unreadable("a zip archive that cannot be read") from error
 
 

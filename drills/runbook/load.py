@@ -25,9 +25,11 @@ def load_runbook(source: str | Path = KHALA_CUTOVER) -> Runbook:
     """
     name, text = _read(source)
     try:
-        return parse_runbook(tomllib.loads(text), name)
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        # a number of too many digits and brackets without end are told as these, not as a TOMLDecodeError
         raise RunbookInvalid(f"{name} is not TOML: {error}", remedy="mend the file at the place named") from None
+    return parse_runbook(content, name)
 
 
 def parse_runbook(content: object, name: str) -> Runbook:

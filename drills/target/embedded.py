@@ -69,6 +69,11 @@ CAUGHT_BY: dict[str, tuple[str, ...]] = {
     "auditor-blind": ("item parity-auditor", "item rollback"),
     "auditor-skips": ("item parity-auditor",),
     "auditor-lenient": ("item parity-auditor", "item rollback"),
+    "stale-ignored": ("item artefacts",),
+    "stale-uncounted": ("item artefacts",),
+    "replay-late": ("item artefacts",),
+    "replay-uncounted": ("item artefacts",),
+    "heartbeat-mute": ("item artefacts",),
     "convex-drop": ("precondition dual-publish",),
     "sink-ignored": ("item rollback",),
     "sink-mutes": ("item rollback",),
@@ -87,6 +92,14 @@ CAUGHT_BY: dict[str, tuple[str, ...]] = {
     "probe-broken": ("item desktop",),
     "convex-boots-anyway": ("item mobile",),
 }
+
+
+class StagingNotReady(BaseModel):
+    """What a staging says when it could not start."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    error: str
 
 
 class EmbeddedStaging:
@@ -153,13 +166,19 @@ def read_ready(line: str) -> StagingReady:
     try:
         ready = StagingReady.model_validate_json(line)
     except ValidationError:
-        raise StagingFailed(
-            f"the embedded staging did not start: {line.strip() or 'it ended'}", remedy="drill doctor"
-        ) from None
+        raise StagingFailed(f"the embedded staging did not start: {_failure(line)}", remedy="drill doctor") from None
     _write_secret(ready.state_dir / "operator-token", ready.operator_token)
     _write_secret(ready.state_dir / "session-secret", ready.session_secret)
     _write_secret(ready.state_dir / "database-url", ready.database_url)
     return ready
+
+
+def _failure(line: str) -> str:
+    """Return why a staging did not start; never the line itself, in which there may be half of its secrets."""
+    try:
+        return StagingNotReady.model_validate_json(line).error
+    except ValidationError:
+        return "it said what no staging says" if line.strip() else "it ended"
 
 
 class ForegroundStaging:

@@ -31,7 +31,8 @@ def load_profile(path: Path, *, allow_production: bool = False) -> Profile:
     text = _read(path)
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # a number of too many digits and brackets without end are told as these, not as a TOMLDecodeError
         raise ProfileInvalid(f"{path} is not TOML: {error}", remedy="mend the file at the place named") from None
     beside = _beside(document, path.absolute().parent)
     assert isinstance(beside, dict), "the top of a TOML file is a table"  # noqa: S101
