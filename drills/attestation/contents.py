@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 
 import orjson
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ from drills.verdict.judge import judge
 
 #: What judging or rendering ends with where a forger wrote something that no drill would have written.
 UNFIT = (DrillError, ArithmeticError, LookupError, TypeError, ValueError)
+THIS = "khala-drills"
 #: The one section of a report that speaks of another drill, which need not be at hand.
 COMPARISON = "Changed since the last drill"
 #: The section that says who signed, which only the manifest knows.
@@ -100,7 +102,13 @@ def other_verdicts(evidence: Evidence) -> Iterator[Deviation]:
     published = _plain(evidence.record) if evidence.record else {}
     for name, value in published.items():
         if value != again[name]:
-            yield Deviation(RECORD, f"says '{name}' otherwise than {LEDGER}")
+            yield Deviation(RECORD, f"says '{name}' otherwise than {LEDGER}{_by_another_version(evidence)}")
+
+
+def _by_another_version(evidence: Evidence) -> str:
+    """Return the words that tell a change of this program from a change of the evidence, as far as that can be told."""
+    theirs, ours = (evidence.record.versions if evidence.record else {}).get(THIS), version(THIS)
+    return "" if theirs in {None, ours} else f" as {THIS} {ours} has it: verify with {theirs}, which wrote it"
 
 
 def _plain(record: BaseModel) -> dict[str, object]:
@@ -123,7 +131,8 @@ def other_words(evidence: Evidence) -> Iterator[Deviation]:
         return
     for heading in sorted((published.keys() | again.keys()) - left_out):
         if published.get(heading) != again.get(heading):
-            yield Deviation(evidence.report_name, f"does not say under '{heading}' what {RECORD} says")
+            words = f"does not say under '{heading}' what {RECORD} says{_by_another_version(evidence)}"
+            yield Deviation(evidence.report_name, words)
 
 
 def _sections(markdown: str) -> dict[str, str]:

@@ -118,6 +118,19 @@ def test_a_rewritten_first_fact_changes_what_follows_from_it(folder: Path) -> No
     assert "ledger.jsonl does not end where drill.json says" in told
 
 
+def test_another_version_is_told_apart_from_another_hand(folder: Path, published: Path) -> None:
+    """Words that a newer version would choose otherwise are a deviation, with the version to verify with."""
+    record = orjson.loads((folder / "drill.json").read_bytes())
+    change_record(folder, versions={**record["versions"], "khala-drills": "0.0.7"}, operator="x")
+    told = [line for line in deviations(folder) if "verify with 0.0.7, which wrote it" in line]
+
+    assert any(
+        line.startswith("drill.json says 'operator' otherwise than ledger.jsonl as khala-drills") for line in told
+    )
+    assert any(line.startswith(f"{folder.name}.md does not say under 'head'") for line in told)
+    assert "which wrote it" not in "".join(deviations(published))
+
+
 def test_an_empty_ledger_does_not_pass(folder: Path) -> None:
     """Nothing follows from nothing."""
     (folder / "ledger.jsonl").write_bytes(b"")
