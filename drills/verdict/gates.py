@@ -16,6 +16,7 @@ from drills.runbook.model import Comparison, Gate, TrendToZero
 from drills.verdict import obstacles
 from drills.verdict.findings import Finding, compare, settle, upward
 from drills.verdict.measures import measure
+from drills.verdict.recording import Recording
 from drills.verdict.series import names
 from drills.verdict.spans import Floats
 from drills.verdict.view import View, selectors, view
@@ -23,7 +24,7 @@ from drills.verdict.view import View, selectors, view
 
 def judge_gate(
     gate: Gate,
-    samples: Samples | None,
+    samples: Samples | Recording | None,
     *,
     settings: Mapping[str, float],
     disturbances: Sequence[Interval],
@@ -68,7 +69,7 @@ def metrics_of(gate: Gate) -> frozenset[str]:
 
 def rolling(
     gate: Gate,
-    samples: Samples,
+    samples: Samples | Recording,
     *,
     disturbances: Sequence[Interval],
     step_seconds: float,
@@ -95,7 +96,7 @@ def rolling(
 
 def _find(
     gate: Gate,
-    samples: Samples | None,
+    samples: Samples | Recording | None,
     window: float,
     threshold: float | None,
     disturbances: Sequence[Interval],

@@ -70,9 +70,12 @@ def _pairs(curve: Curve, longest: float, left_out: Spans) -> tuple[Floats, Float
     """Return start, end and gains of each pair that counts; after a restart a counter has gained all that it shows."""
     starts, ends = curve.times[:-1], curve.times[1:]
     gains = np.diff(curve.values, axis=0)
-    restarted = (gains < 0).any(axis=1)
-    gains[restarted] = curve.values[1:][restarted]
+    if gains.min(initial=0.0) < 0:
+        restarted = (gains < 0).any(axis=1)
+        gains[restarted] = curve.values[1:][restarted]
     counts = (ends - starts <= longest + ROUNDING) & ~left_out.touching(starts, ends)
+    if counts.all():
+        return starts, ends, gains
     return starts[counts], ends[counts], gains[counts]
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from drills.evidence.records import Samples
 from drills.runbook.model import Quantile, Selector
 from drills.verdict.measures import Measured, has_buckets
+from drills.verdict.recording import Recording
 from drills.verdict.view import View, selectors
 
 
-def unusable(samples: Samples) -> tuple[str, ...]:
+def unusable(samples: Samples | Recording) -> tuple[str, ...]:
     """Say why nothing at all can be measured with ``samples``."""
     if not samples.series:
         return (f"no samples were taken{_first_problem(samples)}",)
@@ -22,7 +23,7 @@ def unusable(samples: Samples) -> tuple[str, ...]:
     return ()
 
 
-def partial(samples: Samples) -> tuple[str, ...]:
+def partial(samples: Samples | Recording) -> tuple[str, ...]:
     """Say that the source may not have given all samples: what they show can fail a gate, but not pass it."""
     return (f"the source answered in part{_first_problem(samples)}",) if samples.partial else ()
 
@@ -69,7 +70,7 @@ def scarce(seen: View, events: float) -> tuple[str, ...]:
     return (f"{figure(events)} samples in the last window, required {required}",)
 
 
-def remarks(seen: View, samples: Samples) -> tuple[str, ...]:
+def remarks(seen: View, samples: Samples | Recording) -> tuple[str, ...]:
     """Say what was left out, taken as zero, or reported by the source."""
     found = []
     roles = selectors(seen.gate)
@@ -85,7 +86,7 @@ def remarks(seen: View, samples: Samples) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _first_problem(samples: Samples) -> str:
+def _first_problem(samples: Samples | Recording) -> str:
     return f": {samples.problems[0]}" if samples.problems else ""
 
 

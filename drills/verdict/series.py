@@ -8,16 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 
-from drills.errors import EvidenceError
-from drills.evidence.records import Samples, Series
 from drills.runbook.model import Selector
+from drills.verdict.recording import Instance, Recorded, Recording
 from drills.verdict.spans import Flags, Floats
 
-Instance: TypeAlias = tuple[str, str]
 Believable: TypeAlias = Callable[[Floats], Flags]
 
 
@@ -26,13 +25,9 @@ class Reading:
     """One series. ``times`` rise strictly; a value is NaN where the moment could not be read."""
 
     labels: dict[str, str]
+    instance: Instance
     times: Floats
     values: Floats
-
-    @property
-    def instance(self) -> Instance:
-        """Who was scraped."""
-        return instance_of(self.labels)
 
 
 @dataclass(frozen=True)
@@ -46,9 +41,16 @@ class Curve:
     times: Floats
     values: Floats
 
-    @property
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether every row could be read. The least of some numbers is NaN if any of them is."""
+        return not np.isnan(self.values.min(initial=0.0))
+
+    @cached_property
     def readable(self) -> Flags:
         """Say of each row whether all of it could be read."""
+        if self.is_whole:
+            return np.ones(len(self.times), dtype=np.bool_)
         flags: Flags = np.logical_not(np.isnan(self.values).any(axis=1))
         return flags
 
@@ -74,42 +76,38 @@ def is_count(values: Floats) -> Flags:
     return np.isfinite(values) & np.greater_equal(values, 0)
 
 
-def instance_of(labels: dict[str, str]) -> Instance:
-    """Return who was scraped: the labels ``job`` and ``instance``, empty where there are none."""
-    return labels.get("job", ""), labels.get("instance", "")
-
-
 def names(selector: Selector) -> frozenset[str]:
     """Return the metric names that the selector stands for; a counter may carry the suffix ``_total``."""
     return frozenset({selector.series_name, f"{selector.series_name}_total"})
 
 
-def read(samples: Samples, selector: Selector, believable: Believable) -> tuple[Reading, ...]:
+def read(recording: Recording, selector: Selector, believable: Believable) -> tuple[Reading, ...]:
     """Return a clean reading for each set of labels that the selector matches and that holds any sample."""
-    parts: dict[frozenset[tuple[str, str]], list[Series]] = {}
-    for series in samples.series:
-        if series.metric in names(selector) and selector.labels.items() <= series.labels.items():
-            parts.setdefault(frozenset(series.labels.items()), []).append(series)
-    readings = (_clean(dict(labels), found, believable) for labels, found in parts.items())
+    parts: dict[frozenset[tuple[str, str]], list[Recorded]] = {}
+    wanted, labels = names(selector), selector.labels.items()
+    for recorded in recording.series:
+        if recorded.metric in wanted and labels <= recorded.labels.items():
+            parts.setdefault(recorded.pairs, []).append(recorded)
+    readings = (_clean(found, believable) for found in parts.values())
     return tuple(reading for reading in readings if len(reading.times))
 
 
-def _clean(labels: dict[str, str], parts: Sequence[Series], believable: Believable) -> Reading:
-    for part in parts:
-        if len(part.times) != len(part.values):
-            raise EvidenceError(f"{part.metric} {labels}: {len(part.times)} times but {len(part.values)} values")
-    times = np.concatenate([np.asarray(part.times, dtype=np.float64) for part in parts])
-    values = np.concatenate([np.asarray(part.values, dtype=np.float64) for part in parts])
+def _clean(parts: Sequence[Recorded], believable: Believable) -> Reading:
+    first = parts[0]
+    if len(parts) == 1 and first.is_plain:
+        return Reading(first.labels, first.instance, first.rhythm.times, first.values)
+    times = np.concatenate([part.rhythm.times for part in parts])
+    values = np.concatenate([part.values for part in parts])
     values = np.where(believable(values), values, np.nan)
     if not np.isfinite(times).all():
         times, values = times[np.isfinite(times)], values[np.isfinite(times)]
-    if (np.diff(times) > 0).all():
-        return Reading(labels, times, values)
-    return Reading(labels, *_in_order(times, values))
+    return Reading(first.labels, first.instance, *_in_order(times, values))
 
 
 def _in_order(times: Floats, values: Floats) -> tuple[Floats, Floats]:
     """Sort by time and keep each moment once; NaN where one moment holds different values."""
+    if (np.diff(times) > 0).all():
+        return times, values
     order = np.argsort(times, kind="stable")
     times, values = times[order], values[order]
     heads = np.flatnonzero(np.append(True, np.diff(times) > 0))
@@ -146,9 +144,17 @@ def _bound(reading: Reading) -> float:
 
 
 def _histogram(buckets: Sequence[Reading]) -> Curve:
-    times = _moments(bucket.times for bucket in buckets)
-    counts = np.diff(np.column_stack([_at(times, bucket) for bucket in buckets]), axis=1, prepend=0.0)
-    return Curve(buckets[0].instance, times, np.where(counts < 0, np.nan, counts))
+    """Bucket by bucket, because neighbours in time are then neighbours in memory; the curve sees it by rows."""
+    times = _moments([bucket.times for bucket in buckets])
+    counts = np.empty((len(buckets), len(times)))
+    below = np.zeros(len(times))
+    for count, bucket in zip(counts, buckets, strict=True):
+        upto = _at(times, bucket)
+        np.subtract(upto, below, out=count)
+        below = upto
+    if not counts.min(initial=0.0) >= 0:
+        counts[counts < 0] = np.nan
+    return Curve(buckets[0].instance, times, counts.T)
 
 
 def _at(times: Floats, bucket: Reading) -> Floats:
@@ -159,37 +165,41 @@ def _at(times: Floats, bucket: Reading) -> Floats:
     return values
 
 
-def _moments(rhythms: Iterable[Floats]) -> Floats:
-    distinct = {times.tobytes(): times for times in rhythms}
+def _moments(rhythms: Sequence[Floats]) -> Floats:
+    """Return every moment of ``rhythms``, of which each rises, once and in order."""
+    distinct = {times.tobytes(): times for times in {id(times): times for times in rhythms}.values()}
+    if len(distinct) == 1:
+        return rhythms[0]
     return np.unique(np.concatenate([*distinct.values(), np.empty(0)]))
 
 
-def scrapes(samples: Samples, found: Iterable[Curve]) -> dict[Instance, Scrapes]:
+def moments(seen: Iterable[Scrapes]) -> Floats:
+    """Return every moment at which any instance could be read."""
+    return _moments([scrapes.readable for scrapes in seen])
+
+
+def scrapes(recording: Recording, found: Iterable[Curve]) -> dict[Instance, Scrapes]:
     """Return when each instance behind a curve answered, told by everything that was recorded of it."""
     lost: dict[Instance, list[Floats]] = {}
     for curve in found:
-        lost.setdefault(curve.instance, []).append(curve.times[~curve.readable])
-    rhythms: dict[Instance, set[tuple[float, ...]]] = {}
-    for series in samples.series:
-        rhythms.setdefault(instance_of(series.labels), set()).add(series.times)
-    return {instance: _scrapes(rhythms[instance], unread) for instance, unread in lost.items()}
+        unread = lost.setdefault(curve.instance, [])
+        if not curve.is_whole:
+            unread.append(curve.times[~curve.readable])
+    return {instance: _scrapes(recording.rhythms[instance], unread) for instance, unread in lost.items()}
 
 
-def _scrapes(rhythms: Iterable[tuple[float, ...]], unread: Sequence[Floats]) -> Scrapes:
-    orderly = [np.unique(np.asarray(times, dtype=np.float64)) for times in rhythms]
-    orderly = [times[np.isfinite(times)] for times in orderly]
-    taken = _moments(orderly)
-    return Scrapes(
-        rhythms=tuple(times for times in orderly if len(times)),
-        readable=np.setdiff1d(taken, np.concatenate(unread), assume_unique=False),
-    )
+def _scrapes(rhythms: Sequence[Floats], unread: Sequence[Floats]) -> Scrapes:
+    taken = _moments(rhythms)
+    readable = np.setdiff1d(taken, np.concatenate(unread)) if unread else taken
+    return Scrapes(rhythms=tuple(times for times in rhythms if len(times)), readable=readable)
 
 
 def grown(curve: Curve, seen: Scrapes) -> Curve:
     """Return the readable rows of a counter, from zero if the instance was scraped before the counter existed."""
-    readable = curve.readable
-    times, values = curve.times[readable], curve.values[readable]
     before = seen.before_birth(float(curve.times[0]))
+    if before is None and curve.is_whole:
+        return curve
+    times, values = curve.times[curve.readable], curve.values[curve.readable]
     if before is None:
         return Curve(curve.instance, times, values)
     return Curve(curve.instance, np.append(before, times), np.vstack([np.zeros((1, values.shape[1])), values]))

@@ -12,7 +12,8 @@ from drills.runbook.model import Comparison, Gate, Gauge, Increase, Quantile, Ra
 from drills.verdict import series
 from drills.verdict.gauges import Gauges
 from drills.verdict.increments import Increments
-from drills.verdict.series import Curve, Instance, Scrapes
+from drills.verdict.recording import Instance, Recording, laid_out
+from drills.verdict.series import Curve, Scrapes
 from drills.verdict.spans import Coverage, Flags, Floats, Spans
 
 #: Two scrapes of an instance further apart than this many sampling intervals leave a gap: one lost scrape is bridged.
@@ -62,11 +63,12 @@ def selectors(gate: Gate) -> dict[str, Selector]:
     return roles if gate.evidence is None else {**roles, "evidence": gate.evidence}
 
 
-def view(gate: Gate, samples: Samples, *, window: float, disturbances: Sequence[Interval]) -> View:
+def view(gate: Gate, samples: Samples | Recording, *, window: float, disturbances: Sequence[Interval]) -> View:
     """Return the samples of ``gate``, ready to be measured over windows of ``window`` seconds."""
-    bounds, curves, absent = _curves(gate, samples)
+    recording = laid_out(samples)
+    bounds, curves, absent = _curves(gate, recording)
     every = [curve for found in curves.values() for curve in found]
-    seen = series.scrapes(samples, every)
+    seen = series.scrapes(recording, every)
     disturbed = _spans(disturbances if gate.steady_state else ())
     gauges = curves.pop("of") if isinstance(gate.measure, Gauge) else ()
     coverage, spanned = _coverage(seen.values(), disturbed, samples.interval_seconds, window)
@@ -74,23 +76,23 @@ def view(gate: Gate, samples: Samples, *, window: float, disturbances: Sequence[
         gate=gate,
         window=window,
         gap=GAP_INTERVALS * samples.interval_seconds,
-        moments=np.unique(_joined(scrapes.readable for scrapes in seen.values())),
+        moments=series.moments(seen.values()),
         counters={role: _gains(found, seen, bounds, window, disturbed) for role, found in curves.items()},
         bounds=bounds,
         gauges=Gauges.of(gauges, disturbed),
         coverage=coverage,
         spanned=spanned,
         absent=absent,
-        unread=sum(int(np.count_nonzero(~curve.readable)) for curve in every),
+        unread=sum(int(np.count_nonzero(~curve.readable)) for curve in every if not curve.is_whole),
     )
 
 
-def _curves(gate: Gate, samples: Samples) -> tuple[Floats, dict[str, tuple[Curve, ...]], frozenset[str]]:
+def _curves(gate: Gate, recording: Recording) -> tuple[Floats, dict[str, tuple[Curve, ...]], frozenset[str]]:
     """Return the bounds of the buckets, the curves of each role, and the roles for which no series exists."""
     found = {}
     for role, selector in selectors(gate).items():
         believable = _gauge_reading(gate) if isinstance(gate.measure, Gauge) and role == "of" else series.is_count
-        found[role] = series.read(samples, selector, believable)
+        found[role] = series.read(recording, selector, believable)
     curves = {role: series.curves(readings) for role, readings in found.items()}
     bounds = np.empty(0)
     if isinstance(gate.measure, Quantile):
