@@ -13,6 +13,7 @@ from drills.scenarios.exhibits import (
     keep_metric_snapshots,
     keep_runtime_log,
 )
+from drills.scenarios.second_witness import check_second_witness, probing
 from drills.scenarios.steady import watch_steady_state
 
 MOMENTS = 3
@@ -24,7 +25,10 @@ def test_artefacts_are_recorded(drill: Drill) -> None:
     dashboard_picture(drill, "end")
     keep_breakdown(drill)
     keep_runtime_log(drill)
-    watch_steady_state(drill)
+    with probing(drill) as probe:
+        watch_steady_state(drill)
+    if probe:
+        check_second_witness(drill, probe)
     keep_metric_snapshots(drill)
     keep_command_log(drill)
     for category, wanted, title in (

@@ -11,7 +11,7 @@ from uuid import uuid4
 from drills.clock import Clock
 from drills.phoenix import CLOSE, Frame
 from drills.staging.delivery import Delivery
-from drills.staging.faults import STALE_CURSOR
+from drills.staging.faults import HEARTBEAT_MUTE, STALE_CURSOR, STALE_IGNORED, STALE_UNCOUNTED
 from drills.staging.live_settings import ActiveFaults
 from drills.staging.metrics import Metrics
 from drills.staging.stream import Bounds, StreamReader
@@ -104,6 +104,8 @@ class Channel:
         await self._outlet.send(Frame(self.join_ref, None, CHANNEL_TOPIC, event, payload))
 
     async def _answer(self, frame: Frame) -> None:
+        if frame.event == "sync:heartbeat" and HEARTBEAT_MUTE in self._services.faults:
+            return
         try:
             handler = self._handlers.get(frame.event, _unknown)
             await self._outlet.send(frame.reply("ok", await handler(frame)))
@@ -116,7 +118,10 @@ class Channel:
         heads = {topic: bound.head for topic, bound in bounds.items()}
         if stale := self._stale(request, bounds):
             await self._refuse_stale(stale, heads)
-        positions = {topic: request.resume_after.get(topic, heads[topic]) for topic in request.topics}
+        # A floor can be above a cursor only under the fault that lets stale ones pass.
+        positions = {
+            topic: max(request.resume_after.get(topic, heads[topic]), bounds[topic].floor) for topic in request.topics
+        }
         self._count(positions, heads, resumed=bool(request.resume_after))
         self._delivery.start(positions, request.batch, resumed=bool(request.resume_after))
         return {
@@ -137,6 +142,8 @@ class Channel:
         return request
 
     def _stale(self, request: Subscribe, bounds: Mapping[str, Bounds]) -> tuple[StaleTopic, ...]:
+        if STALE_IGNORED in self._services.faults:
+            return ()
         if STALE_CURSOR not in self._services.faults:
             return stale_topics(request.resume_after, bounds)
         resumed = ((topic, at) for topic, at in request.resume_after.items() if topic in bounds)
@@ -144,7 +151,8 @@ class Channel:
 
     async def _refuse_stale(self, stale: tuple[StaleTopic, ...], heads: Mapping[str, int]) -> None:
         metrics = self._services.metrics
-        metrics.catchup.labels("stale_cursor").observe(0)
+        if STALE_UNCOUNTED not in self._services.faults:
+            metrics.catchup.labels("stale_cursor").observe(0)
         for topic in stale:
             behind = max(heads[topic.topic] - topic.resume_after, 0)
             metrics.replay_lag.labels(topic.topic, "stale_cursor").observe(behind)

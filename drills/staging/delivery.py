@@ -11,13 +11,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from drills.clock import Clock
-from drills.staging.faults import KHALA_STALL
+from drills.staging.faults import KHALA_STALL, REPLAY_LATE, REPLAY_UNCOUNTED
 from drills.staging.live_settings import ActiveFaults
 from drills.staging.metrics import Metrics
 from drills.staging.sinks import JournalRow
 from drills.staging.stream import PrunedError, StreamReader
 from drills.staging.subscriptions import StaleTopic, cut, stale_cursor, update_batch
 
+#: By how much a replay is late under the fault of that name.
+LATE_SECONDS = 0.5
 Push = Callable[[str, Mapping[str, object]], Awaitable[None]]
 
 
@@ -97,7 +99,11 @@ class Delivery:
 
     async def _send(self, subscription: _Subscription, rows: Sequence[JournalRow]) -> bool:
         batch = cut(rows)
-        finished = len(batch) == len(rows) < subscription.batch and self._finishes_replay(subscription)
+        finished = len(batch) == len(rows) < subscription.batch and self._finishes_replay(
+            subscription, brings=bool(batch)
+        )
+        if finished and REPLAY_LATE in self._faults:
+            await asyncio.sleep(LATE_SECONDS)
         if batch:
             subscription.position = batch[-1].watermark
         if batch or finished:
@@ -105,14 +111,14 @@ class Delivery:
             await self._push("sync:update_batch", update_batch(batch, self.heads, complete=complete))
         return bool(batch)
 
-    def _finishes_replay(self, subscription: _Subscription) -> bool:
+    def _finishes_replay(self, subscription: _Subscription, *, brings: bool) -> bool:
         replay = subscription.replay
         if subscription.topic not in replay.behind:
             return False
         replay.behind.remove(subscription.topic)
         if replay.behind:
             return False
-        if replay.resumed:
+        if replay.resumed and (brings or REPLAY_UNCOUNTED not in self._faults):
             self._metrics.catchup.labels("ok").observe((self._clock.monotonic() - replay.began) * 1000)
         return True
 

@@ -44,6 +44,11 @@ AUDITOR_UNSTOPPABLE = Fault("auditor-unstoppable", Component.RUNTIME, "the parit
 AUDITOR_BLIND = Fault("auditor-blind", Component.RUNTIME, "the parity auditor's cycles compare nothing")
 AUDITOR_SKIPS = Fault("auditor-skips", Component.RUNTIME, "the parity auditor leaves out every second document")
 AUDITOR_LENIENT = Fault("auditor-lenient", Component.RUNTIME, "the parity auditor calls every document a match")
+STALE_IGNORED = Fault("stale-ignored", Component.RUNTIME, "cursors from before retention are resumed without a word")
+STALE_UNCOUNTED = Fault("stale-uncounted", Component.RUNTIME, "stale cursors are refused and not counted")
+REPLAY_LATE = Fault("replay-late", Component.RUNTIME, "a replay is counted half a second before it is sent")
+REPLAY_UNCOUNTED = Fault("replay-uncounted", Component.RUNTIME, "replays that bring nothing new are not counted")
+HEARTBEAT_MUTE = Fault("heartbeat-mute", Component.RUNTIME, "heartbeats of the channel are not answered")
 CONVEX_DROP = Fault("convex-drop", Component.RUNTIME, "documents never reach Convex")
 SINK_IGNORED = Fault("sink-ignored", Component.RUNTIME, "at convex-only documents reach Khala as before")
 SINK_MUTES = Fault("sink-mutes", Component.RUNTIME, "at convex-only documents do not reach Convex either")
@@ -70,6 +75,11 @@ FAULTS: tuple[Fault, ...] = (
     AUDITOR_BLIND,
     AUDITOR_SKIPS,
     AUDITOR_LENIENT,
+    STALE_IGNORED,
+    STALE_UNCOUNTED,
+    REPLAY_LATE,
+    REPLAY_UNCOUNTED,
+    HEARTBEAT_MUTE,
     CONVEX_DROP,
     SINK_IGNORED,
     SINK_MUTES,

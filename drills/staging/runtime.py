@@ -93,7 +93,7 @@ class Runtime:
 
     def _prepare(self) -> None:
         self.store.create()
-        self.khala_sink.open_topics()
+        self.khala_sink.open_topics(self.config.first_watermark)
         simulator.seed(self.authority, self.config.workers, self.config.runs)
 
     def _lanes(self) -> tuple[Lane, Lane]:

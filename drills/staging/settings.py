@@ -70,7 +70,8 @@ class JwtKey(Frozen):
 class StagingConfig(Frozen):
     """Everything a process of the staging needs to know. Durations are seconds, rates events per second.
 
-    Payloads above ``inline_payload_bytes`` travel as pointers: their readers hydrate over HTTP.
+    Payloads above ``inline_payload_bytes`` travel as pointers: their readers hydrate over HTTP. A topic whose
+    ``first_watermark`` is above 1 looks as though everything before it had been pruned.
     """
 
     database_url: str
@@ -92,6 +93,7 @@ class StagingConfig(Frozen):
     parity_sample: Annotated[int, Field(ge=1, le=10_000)] = 200
     retention_horizon_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 86_400
     retention_interval_seconds: Seconds = 30
+    first_watermark: Annotated[int, Field(ge=1)] = 1
     heartbeat_seconds: Seconds = 15
     channel_timeout_seconds: Seconds = 60
     slow_consumer_seconds: Seconds = 3

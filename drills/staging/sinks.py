@@ -105,13 +105,13 @@ class KhalaSink:
         self._clock = clock
         self._inline_bytes = inline_bytes
 
-    def open_topics(self) -> None:
-        """Make sure that every topic has its row of watermarks; the first watermark is 1."""
+    def open_topics(self, first_watermark: int = 1) -> None:
+        """Make sure that every topic has its row of watermarks; a new one begins with ``first_watermark``."""
         with self._store.writing() as connection:
             known = set(connection.execute(select(topics.c.topic)).scalars())
             for topic in TOPICS:
                 if topic not in known:
-                    connection.execute(insert(topics).values(topic=topic, next_watermark=1))
+                    connection.execute(insert(topics).values(topic=topic, next_watermark=first_watermark))
 
     def write(self, documents: Sequence[Document]) -> tuple[Written, ...]:
         """Write ``documents`` in order, all in one transaction."""

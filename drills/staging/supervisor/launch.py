@@ -24,6 +24,8 @@ LOOPBACK: Final = "127.0.0.1"
 BROWSER_VARIABLE: Final = "DRILL_BROWSER"
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ADDRESSES: Final = ("supervisor", "runtime", "convex", *SURFACES)
+#: So that a cursor from before everything is a stale one from the first moment on, as in an environment of some age.
+FIRST_WATERMARK: Final = 1001
 SECRET_BYTES: Final = 32
 BACKLOG: Final = 256
 
@@ -117,6 +119,7 @@ def make_config(options: Options, urls: Mapping[str, str], state_dir: Path, brow
         "jwt_keys": (_key(current=True), _key(current=False)),
         "state_dir": state_dir,
         "browser_executable": browser,
+        "first_watermark": FIRST_WATERMARK,
         "parity_enabled": True,  # as the runbook presumes of the environment that is drilled
         **{name: pace for name, pace in paces.items() if pace is not None},
     }

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
+import subprocess
+import sys
 import threading
-import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
-from drills.target.khala.client import ANSWER_SECONDS, FAILURES, KhalaClient
-from drills.target.khala.figures import Figures, Kind
+from drills.errors import TargetUnreachable
+from drills.target.khala.figures import Figures, Measurement
+from drills.target.khala.herd import LINE, Measured, Task
+from drills.target.khala.token import TOKEN_RENEWAL_SECONDS
 
-#: Where the cursor of a client stands that was away for longer than anything is retained.
-BEFORE_EVERYTHING = 0
+STOP_SECONDS = 5.0
+#: Without a token the next is asked for after this long.
+AGAIN_SECONDS = 2.0
 
 
 class Cohort:
     """``clients`` Phoenix clients that subscribe, stay a while, drop, and resume from where they were.
 
-    A share of them, ``old_cursors``, come back each time with the oldest cursor there is. What they meet is written
-    into ``figures``.
+    A share of them, ``old_cursors``, come back each time with the oldest cursor there is. They live in a process of
+    their own, which ends with this one; what they meet is written into ``figures``.
     """
 
     def __init__(
@@ -34,69 +37,75 @@ class Cohort:
         stay_seconds: float,
         old_cursors: float = 0.0,
     ) -> None:
-        self._url = socket_url
-        self._topic = topic
+        self._task = Task(
+            socket_url=socket_url,
+            topic=topic,
+            clients=clients,
+            old=round(clients * old_cursors),
+            stay_seconds=stay_seconds,
+        )
         self._token = token
         self._figures = figures
-        self._clients = clients
-        self._old = round(clients * old_cursors)
-        self._stay = stay_seconds
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="cohort", daemon=True)
         self._stopping = threading.Event()
-        self._stop: Callable[[], object] = self._stopping.set
+        self._process: subprocess.Popen[str] | None = None
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._feed, self._listen)]
 
     def __enter__(self) -> Self:
-        if self._clients:
-            self._thread.start()
+        if self._task.clients:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "drills.target.khala.herd"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+            for thread in self._threads:
+                thread.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
-        self._stop()
-        if self._thread.is_alive():
-            self._thread.join(timeout=ANSWER_SECONDS)
-
-    async def _run(self) -> None:
-        done = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        self._stop = lambda: loop.call_soon_threadsafe(done.set)
-        if self._stopping.is_set():
+        if self._process is None:
             return
-        tasks = [asyncio.create_task(self._client(index)) for index in range(self._clients)]
-        await done.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for thread in self._threads:
+            thread.join(STOP_SECONDS)
+        try:
+            self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
-    async def _client(self, index: int) -> None:
-        """Live the life of one client; the first connections are spread over one stay."""
-        await asyncio.sleep(self._stay * index / self._clients)
-        old = index < self._old
-        cursor = BEFORE_EVERYTHING if old else None
-        while True:
-            try:
-                seen = await self._visit(cursor)
-            except FAILURES as error:
-                self._figures.failures.append(f"{type(error).__name__}: {error}".split("?token=")[0])
-                await asyncio.sleep(self._stay)
-            else:
-                cursor = BEFORE_EVERYTHING if old else seen
+    def _feed(self) -> None:
+        """Give the process its task, and tokens that are valid; closing its input ends it."""
+        assert self._process is not None  # noqa: S101 - the thread is started after it
+        assert self._process.stdin is not None  # noqa: S101 - as asked for
+        try:
+            with self._process.stdin as pipe:
+                pipe.write(self._task.model_dump_json() + "\n")
+                while not self._stopping.wait(self._offer(pipe)):
+                    pass
+        except BrokenPipeError:
+            self._figures.failures.append("the process of the cohort ended by itself")
 
-    async def _visit(self, cursor: int | None) -> int | None:
-        """Return the newest watermark seen; None after a stale cursor, as for a client that loads everything anew."""
-        token = await asyncio.to_thread(self._token)
-        async with KhalaClient.joined(self._url, token, self._topic) as client:
-            begun = time.monotonic()
-            answer = await client.subscribe(cursor)
-            if answer.stale:
-                self._figures.took("cohort", Kind.STALE_CURSOR, begun)
-                await client.stay(self._stay)
-                return None
-            marks = [cursor, answer.head]
-            if cursor is not None:
-                await client.caught_up()
-                self._figures.took("cohort", Kind.CATCH_UP, begun)
-            marks.append(await client.stay(self._stay))
-            return max((mark for mark in marks if mark is not None), default=None)
+    def _offer(self, pipe: IO[str]) -> float:
+        """Write a token and return after how many seconds the next one is due."""
+        try:
+            pipe.write(self._token() + "\n")
+            pipe.flush()
+        except TargetUnreachable as error:
+            self._figures.failures.append(error.message)
+            return AGAIN_SECONDS
+        return TOKEN_RENEWAL_SECONDS
+
+    def _listen(self) -> None:
+        assert self._process is not None  # noqa: S101 - the thread is started after it
+        assert self._process.stdout is not None  # noqa: S101 - as asked for
+        with self._process.stdout as pipe:
+            for text in pipe:
+                line = LINE.validate_json(text)
+                if isinstance(line, Measured):
+                    self._figures.measurements.append(Measurement(line.at, "cohort", line.kind, line.milliseconds))
+                else:
+                    self._figures.failures.append(line.reason)

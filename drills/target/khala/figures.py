@@ -36,7 +36,7 @@ class Measurement:
 
 @dataclass
 class Figures:
-    """Everything that was measured so far, and what failed. Written by one thread, read by any."""
+    """Everything that was measured so far, and what failed. Any thread may add to it and read it."""
 
     measurements: list[Measurement] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)

@@ -13,11 +13,11 @@ from typing import Self
 
 from drills import phoenix
 from drills.target.khala.client import ANSWER_SECONDS, FAILURES, KhalaClient
-from drills.target.khala.cohort import BEFORE_EVERYTHING
 from drills.target.khala.figures import Figures, Kind
+from drills.target.khala.herd import BEFORE_EVERYTHING
 from drills.target.ports import Stimulus
 
-CATCH_UPS, UPDATES, HEARTBEATS = 10, 3, 3
+CATCH_UPS, UPDATES, HEARTBEATS = 20, 3, 3
 #: One for each catch-up, and one each for the old cursor, for the head, and for updates and heartbeats.
 JOINS = CATCH_UPS + 3
 #: The watermark that follows a cursor from before everything.
@@ -76,6 +76,11 @@ class Probe:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._thread.join(timeout=ANSWER_SECONDS)
+
+    @property
+    def times_updates(self) -> bool:
+        """Whether updates are timed at all."""
+        return self._cause is not None
 
     def done(self) -> bool:
         """Whether everything was measured, or given up."""
