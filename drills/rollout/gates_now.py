@@ -23,6 +23,7 @@ from drills.target.ports import MetricSource
 from drills.target.profile import Profile
 from drills.verdict.gates import judge_gate, metrics_of
 from drills.verdict.items import worst
+from drills.verdict.recording import Recording
 
 #: Scrapes beyond a window that are asked for, so that the window is full.
 SPARE_SCRAPES = 2
@@ -77,10 +78,11 @@ class Lookout:
         """Judge every gate at the end of the file, or else now; a source that fails is a problem in the result."""
         end = self.file.end if self.file else self.clock.now()
         samples = self._samples(end)
+        recording = Recording.of(samples)
         gates = tuple(
             judge_gate(
                 gate,
-                samples,
+                recording,
                 settings=self.profile.objectives.settings() if self.profile else {},
                 disturbances=(),
                 period=(end - timedelta(seconds=self.window_seconds), end),

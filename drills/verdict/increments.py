@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +32,12 @@ class Increments:
     def of(cls, curves: Iterable[Curve], *, columns: int, longest: float, left_out: Spans) -> Increments:
         """Sum the gains of all curves, without pairs longer than ``longest`` and pairs that touch ``left_out``."""
         gathered: dict[bytes, tuple[Floats, Floats, Floats]] = {}
-        for curve in curves:
-            starts, ends, gains = _pairs(curve, longest, left_out)
+        for alike in _alike(curves):
+            starts, ends = alike[0].times[:-1], alike[0].times[1:]
+            gains = _gains(alike)
+            counts = (ends - starts <= longest + ROUNDING) & ~left_out.touching(starts, ends)
+            if not counts.all():
+                starts, ends, gains = starts[counts], ends[counts], gains[counts]
             key = starts.tobytes() + ends.tobytes()
             gathered[key] = (starts, ends, gathered[key][2] + gains if key in gathered else gains)
         pairs = [(np.empty(0), np.empty(0), np.empty((0, columns))), *gathered.values()]
@@ -66,17 +70,28 @@ class Increments:
         return gained
 
 
-def _pairs(curve: Curve, longest: float, left_out: Spans) -> tuple[Floats, Floats, Floats]:
-    """Return start, end and gains of each pair that counts; after a restart a counter has gained all that it shows."""
-    starts, ends = curve.times[:-1], curve.times[1:]
-    gains = np.diff(curve.values, axis=0)
+def _alike(curves: Iterable[Curve]) -> Iterable[list[Curve]]:
+    """Return the curves in groups that share their moments."""
+    groups: dict[int, list[Curve]] = {}
+    for curve in curves:
+        groups.setdefault(id(curve.times), []).append(curve)
+    return groups.values()
+
+
+def _gains(alike: Sequence[Curve]) -> Floats:
+    """Return what curves with the same moments gained together; after a restart a counter has gained all it shows."""
+    gained = _gain(alike[0].values)
+    for curve in alike[1:]:
+        gained += _gain(curve.values)
+    return gained
+
+
+def _gain(values: Floats) -> Floats:
+    gains = np.diff(values, axis=0)
     if gains.min(initial=0.0) < 0:
         restarted = (gains < 0).any(axis=1)
-        gains[restarted] = curve.values[1:][restarted]
-    counts = (ends - starts <= longest + ROUNDING) & ~left_out.touching(starts, ends)
-    if counts.all():
-        return starts, ends, gains
-    return starts[counts], ends[counts], gains[counts]
+        gains[restarted] = values[1:][restarted]
+    return gains
 
 
 def _running(gains: Floats) -> Floats:

@@ -33,6 +33,7 @@ from drills.verdict.facts import Facts
 from drills.verdict.gates import judge_gate
 from drills.verdict.items import WORST_FIRST, judge_item, judge_required, worst
 from drills.verdict.promotion import decide
+from drills.verdict.recording import laid_out
 from drills.verdict.risks import residual_risks
 from drills.verdict.rollback import judge_rollback
 from drills.verdict.timeline import timeline
@@ -131,12 +132,13 @@ def _disturbances(facts: Facts) -> tuple[Interval, ...]:
 
 def _gates(runbook: Runbook, facts: Facts) -> tuple[JudgedGate, ...]:
     samples, started = facts.last(Samples), facts.entries[0].at
+    recording = laid_out(samples) if samples else None
     period = (samples.started_at, samples.finished_at) if samples else (started, facts.entries[-1].at)
     target = facts.started.target
     return tuple(
         judge_gate(
             gate,
-            samples,
+            recording,
             settings=target.settings,
             disturbances=_disturbances(facts),
             period=period,
