@@ -82,10 +82,9 @@ def _unknown(gate: Gate, runbook: Runbook, missing: str | None) -> Rule:
 def _silences(gate: Gate, runbook: Runbook) -> Iterator[str]:
     chosen = _chosen(gate, runbook)
     yield f"absent_over_time({series(witness(gate))}[{span(gate.maximum_age_seconds)}])"
-    yield f"absent({VALUE}{chosen})"
-    yield f"({VALUE}{chosen} != {VALUE}{chosen})"
-    yield f"absent({EVENTS}{chosen})"
-    yield f"({EVENTS}{chosen} < {gate.minimum_samples})"
+    yield f"absent({EVENTS}{chosen} >= {gate.minimum_samples})"
+    # NaN is not even larger than -Inf
+    yield f"absent({VALUE}{chosen} >= -Inf)"
 
 
 def _labels(gate: Gate, runbook: Runbook) -> dict[str, str]:

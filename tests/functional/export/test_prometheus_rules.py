@@ -49,9 +49,12 @@ BREAKAGES = {
     "stale-cursor-rate": {STALE: 1},
 }
 #: What goes silent with which gates: a series that is gone, and one in which nothing happens any more.
-SILENCES: dict[str, tuple[set[str], Mapping[str, int | None]]] = {
+SILENCES: dict[str, tuple[set[str], Mapping[str, float | None]]] = {
     "no audits are counted": ({"parity-mismatch-rate"}, {f"{PARITY}_cycle_sampled_sum": None}),
     "audits compare nothing": ({"parity-mismatch-rate"}, {f"{PARITY}_cycle_sampled_sum": 0}),
+    "audits compare too little": ({"parity-mismatch-rate"}, {f"{PARITY}_cycle_sampled_sum": 0.2}),
+    "mismatches are not counted": ({"parity-mismatch-rate"}, {f"{PARITY}_cycle_mismatches_sum": None}),
+    "no finite bucket": ({"replay-catch-up"}, {name: None for name in HEALTHY if '"100' in name}),
     "no cycles": ({"khala-missing"}, {f'{PARITY}_cycle_count_total{{status="ok"}}': None}),
     "no drift": ({"lag-drift"}, {name: None for name in HEALTHY if "lag_drift" in name}),
     "nobody catches up": ({"replay-catch-up"}, {name: 0 for name in HEALTHY if f"{REPLAY}_bucket" in name}),
@@ -60,7 +63,7 @@ SILENCES: dict[str, tuple[set[str], Mapping[str, int | None]]] = {
 }
 
 
-def firing(shown: Mapping[str, int | None], alerts: set[str], folder: Path, rules: str, steps: int = 300) -> str:
+def firing(shown: Mapping[str, float | None], alerts: set[str], folder: Path, rules: str, steps: int = 300) -> str:
     """Return what promtool says: empty if exactly ``alerts`` fire after two and a half hours of ``shown``."""
     (folder / "rules.yml").write_text(rules)
     severity = {"Broken": "critical", "Unknown": "warning"}

@@ -96,6 +96,16 @@ def test_exports_are_deterministic() -> None:
     assert grafana_dashboard(RUNBOOK, SETTINGS) == grafana_dashboard(load_runbook(), SETTINGS)
 
 
+@pytest.mark.parametrize(("relation", "breaks"), [("<", ">="), ("<=", ">"), (">", "<="), (">=", "<")])
+def test_an_alert_breaks_where_the_gate_does(relation: str, breaks: str) -> None:
+    """A value that is exactly the threshold breaks ``<`` and not ``<=``, in the alert as in the gate."""
+    gate = RUNBOOK.gates[0]
+    turned = gate.model_copy(update={"objective": gate.objective.model_copy(update={"relation": relation})})
+    rules = prometheus_rules(RUNBOOK.model_copy(update={"gates": (turned,), "panels": ()}), {})
+
+    assert f'gate="parity-mismatch-rate"}} {breaks} 0.01 and ' in rules
+
+
 @pytest.mark.parametrize("what", ["prometheus-rules", "grafana"])
 def test_what_has_no_threshold_is_told_on_the_side(what: str) -> None:
     """Without a target the file is still written, to stdout; stderr names the settings that are missing."""

@@ -14,7 +14,10 @@ ONE_DAY = Hold(business_days=1)
 WEEKDAYS = BusinessDays(Calendar())
 BAVARIA = BusinessDays(Calendar(country="DE", subdivision="BY", time_zone="Europe/Berlin"))
 CALENDARS = st.sampled_from([WEEKDAYS, BAVARIA, BusinessDays(Calendar(country="AE", time_zone="Asia/Dubai"))])
-MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - given above
+#: Two years, on the hour, so that midnight is often among them, or at any second.
+MOMENTS = (st.integers(0, 17_500).map(lambda hour: hour * 3600) | st.integers(0, 63_000_000)).map(
+    lambda seconds: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+)
 HOLDS = st.builds(Hold, business_days=st.integers(0, 6), seconds=st.sampled_from([0, 1, 3600, 90_000]))
 
 
@@ -30,6 +33,7 @@ def at(text: str) -> datetime:
         ("2026-11-20 15:00", "2026-11-23 15:00"),  # Friday: the weekend does not count
         ("2026-11-21 15:00", "2026-11-24 00:00"),  # Saturday: begins with Monday
         ("2026-11-23 00:00", "2026-11-24 00:00"),  # a whole Monday
+        ("2026-11-20 00:00", "2026-11-21 00:00"),  # a whole Friday is over when the weekend begins
     ],
 )
 def test_a_business_day_leaves_weekends_out(began: str, over: str) -> None:
