@@ -12,6 +12,7 @@ import orjson
 from drills.cli.options import AS_JSON, explained
 from drills.evidence.records import DrillRecord
 from drills.report.comparison import Comparison, compare, said
+from drills.report.terminal import shown
 from drills.report.wording import count, minute
 from drills.rollout.shelf import verified_record
 
@@ -29,7 +30,7 @@ def compare_command(before: Path, after: Path, *, as_json: bool) -> None:
     Both are verified first: evidence that was altered is not compared, and ends with exit code 12.
     """
     comparison = compare(verified_record(before), verified_record(after))
-    click.echo(orjson.dumps(_document(comparison)).decode() if as_json else "\n".join(_lines(comparison)))
+    click.echo(orjson.dumps(_document(comparison)).decode() if as_json else shown("\n".join(_lines(comparison))))
 
 
 def _document(comparison: Comparison) -> dict[str, object]:

@@ -8,6 +8,7 @@ import click
 
 from drills.cli.options import SET, TARGET, USAGE, explained
 from drills.plugin.doctor import examine
+from drills.report.terminal import shown
 
 
 @click.command()
@@ -21,7 +22,7 @@ def doctor(target: str) -> None:
     """
     missed = 0
     for finding in examine(target):
-        click.echo(f"{'ok  ' if finding.ok else 'MISS'} {finding.what}: {finding.seen}")
+        click.echo(shown(f"{'ok  ' if finding.ok else 'MISS'} {finding.what}: {finding.seen}"))
         if not finding.ok:
             missed += 1
             click.echo(f"     next: {finding.remedy or 'mend the profile'}")

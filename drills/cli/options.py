@@ -12,6 +12,7 @@ from typing import ParamSpec, TypeVar
 import click
 
 from drills.errors import DrillError
+from drills.report.terminal import shown
 from drills.target.profile.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX
 
 OUT = click.option(
@@ -62,7 +63,7 @@ def explained(command: Callable[Parameters, Result]) -> Callable[Parameters, Res
         try:
             return command(*arguments, **options)
         except DrillError as error:
-            click.echo(f"drill: {error}", err=True)
+            click.echo(shown(f"drill: {error}"), err=True)
             click.echo(f"  about: docs/messages.md#{error.slug}", err=True)
             sys.exit(error.exit_code)
 

@@ -15,6 +15,7 @@ from drills.evidence.records import StageDecided, Verdict
 from drills.plugin.publishing import EXIT_CODES, append_step_summary
 from drills.report.decisions import against, remedies, step
 from drills.report.render import render_decision
+from drills.report.terminal import shown
 from drills.restore.state import StateFolder
 from drills.rollout.promote import Question, promote
 
@@ -62,7 +63,7 @@ def promote_command(
     question = Question(target, origin, destination, out, runbook=runbook, since=since, operator=operator)
     decided = promote(question, StateFolder.default(), SYSTEM_CLOCK).decided
     append_step_summary(render_decision(decided))
-    click.echo(decided.model_dump_json() if as_json else "\n".join(_lines(decided, out)))
+    click.echo(decided.model_dump_json() if as_json else shown("\n".join(_lines(decided, out))))
     sys.exit(EXIT_CODES[decided.verdict])
 
 

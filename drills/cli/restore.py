@@ -9,6 +9,7 @@ import click
 
 from drills.cli.options import AS_JSON, explained
 from drills.plugin.aftermath import publish_again, unpublished
+from drills.report.terminal import shown
 from drills.restore import recover
 from drills.restore.state import StateFolder
 
@@ -50,9 +51,11 @@ def _say_unresolved(left: Sequence[recover.UnresolvedSwitch], *, as_json: bool) 
         click.echo(json.dumps({"unresolved": rows}))
         return
     for row, one in zip(rows, left, strict=True):
-        click.echo("{target}: {switch} was {baseline!r}, drill {drill_id} set it to {flipped_to!r}".format(**row))
+        click.echo(
+            shown("{target}: {switch} was {baseline!r}, drill {drill_id} set it to {flipped_to!r}".format(**row))
+        )
         for words in filter(None, (one.held_by and f"in use by {one.held_by}", one.last_attempt)):
-            click.echo(f"  {words}")
+            click.echo(shown(f"  {words}"))
     click.echo("nothing is left to put back" if not rows else "type `drill restore` to put it back")
 
 
@@ -63,6 +66,6 @@ def _say_restored(done: Sequence[recover.RestoredTarget], *, as_json: bool) -> N
     for one in done:
         for switch in one.restored.switches:
             word = "back at" if switch.restored else "NOT back at"
-            click.echo(f"{one.target}: {switch.switch} {word} {switch.baseline!r} ({switch.verified})")
+            click.echo(shown(f"{one.target}: {switch.switch} {word} {switch.baseline!r} ({switch.verified})"))
     if not done:
         click.echo("nothing was left to put back")

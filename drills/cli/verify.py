@@ -13,6 +13,7 @@ from drills.attestation import Examination, examine, verify
 from drills.cli.options import AS_JSON, explained
 from drills.errors import IntegrityBroken
 from drills.evidence.signing import PublicKey
+from drills.report.terminal import shown
 
 SIGNATURES = {
     "unsigned": "unsigned: this shows that the evidence is consistent, not who published it",
@@ -42,7 +43,7 @@ def verify_command(place: Path, key_file: Path | None, *, as_json: bool) -> None
         _say_json(examine(place, key))
         return
     for line in _lines(verify(place, key)):
-        click.echo(line)
+        click.echo(shown(line))
 
 
 def _say_json(seen: Examination) -> None:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.status import Status
 
 from drills.evidence.records import DrillRecord, Verdict
+from drills.report.terminal import shown
 from drills.runbook.model import Runbook
 
 STYLES = {"PASS": "green", "FAIL": "red bold", "INCONCLUSIVE": "yellow", "NOT_RUN": "dim"}
@@ -31,9 +32,9 @@ class Progress:
         if not self._console.is_terminal or self._console.quiet:
             return
         if self._status is None:
-            self._status = self._console.status(escape(words))
+            self._status = self._console.status(inert(words))
             self._status.start()
-        self._status.update(escape(words))
+        self._status.update(inert(words))
 
     def stop(self) -> None:
         """Leave the terminal as it was."""
@@ -49,7 +50,7 @@ class Progress:
         """Print how an entry ended, and what did not hold."""
         self._line(OUTCOMES[outcome], f"{self._titles.get(entry, entry)} ({seconds:.1f} s)")
         for line in unmet:
-            self._console.print(f"{'':{WIDTH}} {escape(line)}", highlight=False, soft_wrap=True)
+            self._console.print(f"{'':{WIDTH}} {inert(line)}", highlight=False, soft_wrap=True)
 
     def conclude(self, record: DrillRecord, report: str) -> None:
         """Print gates, rollback times, the verdict with its reasons, the decision, and where the report is."""
@@ -64,14 +65,19 @@ class Progress:
         self.say(f"{record.decision.value:{WIDTH}} {record.decision.stage}: {reasons}")
         if record.verdict is not Verdict.PASS:
             for reason in record.reasons:
-                self._console.print(f"  {escape(reason)}", highlight=False, soft_wrap=True)
-        self._console.print(f"report: {escape(report)}", highlight=False, soft_wrap=True)
+                self._console.print(f"  {inert(reason)}", highlight=False, soft_wrap=True)
+        self._console.print(f"report: {inert(report)}", highlight=False, soft_wrap=True)
 
     def say(self, words: str) -> None:
-        """Print ``words`` as they are."""
+        """Print ``words``, line by line."""
         self.stop()
-        self._console.print(escape(words), highlight=False, soft_wrap=True)
+        self._console.print(inert(words), highlight=False, soft_wrap=True)
 
     def _line(self, verdict: str, words: str) -> None:
         style = STYLES[verdict]
-        self._console.print(f"[{style}]{verdict:{WIDTH}}[/] {escape(words)}", highlight=False, soft_wrap=True)
+        self._console.print(f"[{style}]{verdict:{WIDTH}}[/] {inert(words)}", highlight=False, soft_wrap=True)
+
+
+def inert(words: str) -> str:
+    """Return words, some of which came from pages and servers, that only say what they say."""
+    return escape(shown(words))

@@ -44,11 +44,20 @@ _FRAGMENT = re.compile(r"#[a-z0-9-]+")
 _URL_SAFE = "/:?#@!$&'*+,;=%~-._"
 
 
-def plain(value: str) -> str:
+def without_terminal(value: str) -> str:
+    """Return ``value`` without the sequences by which a terminal is told what to do; they may span lines."""
+    return _TERMINAL.sub("", value)
+
+
+def printable(value: str) -> str:
     """Return ``value`` on one line without terminal sequences, control, bidirectional and invisible characters."""
-    spaced = "".join(" " if char in _SPACES else char for char in _TERMINAL.sub("", value))
-    wanted = "".join(char for char in spaced if unicodedata.category(char) not in _UNWANTED)
-    return " ".join(word for word in wanted.split(" ") if word)
+    spaced = "".join(" " if char in _SPACES else char for char in without_terminal(value))
+    return "".join(char for char in spaced if unicodedata.category(char) not in _UNWANTED)
+
+
+def plain(value: str) -> str:
+    """Return what is printable of ``value``, with single spaces between its words."""
+    return " ".join(word for word in printable(value).split(" ") if word)
 
 
 def text(value: str) -> Markdown:
@@ -77,7 +86,7 @@ def code(value: str) -> Markdown:
 
 def fence(value: str, language: str = "") -> Markdown:
     """Return ``value``, line by line, as a fenced block that its content cannot end."""
-    rows = [plain(row) for row in _TERMINAL.sub("", value).splitlines()]
+    rows = [plain(row) for row in without_terminal(value).splitlines()]
     longest = max((len(run) for row in rows for run in re.findall(r"`+", row)), default=0)
     ticks = "`" * max(3, longest + 1)
     return Markdown("\n".join([ticks + language, *rows, ticks]))
