@@ -141,9 +141,11 @@ def open_lanes(product: Product, lanes: int) -> Iterator[list[Lane]]:
 
 
 def print_table(deaths: Sequence[Death]) -> None:
-    """Print the figures, and then every death that did not end as it should."""
+    """Print the figures, how many came to their end before their death, and every death that left something amiss."""
     for line in table(deaths):
         click.echo(line)
+    if late := sum(not death.died for death in deaths):
+        click.echo(f"{late} had come to their end before they could be killed, and are not counted")
     for death in deaths:
         if not (death.restored and death.readable and death.ready):
             click.echo(f"NOT AS IT SHOULD BE: {death}")

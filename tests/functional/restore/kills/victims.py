@@ -128,7 +128,7 @@ class DrillVictim:
         return len(_lines(self._state))
 
     def last_step(self) -> str:
-        """Return the kind of its journal's last line, and what was being flipped if it is an intent."""
+        """Return the kind of its journal's last line."""
         journal = self._journal()
         entries = journal.entries if journal else ()
         return entries[-1].kind if entries else "no journal yet"
