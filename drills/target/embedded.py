@@ -61,7 +61,7 @@ class StagingReady(BaseModel):
 CAUGHT_BY: dict[str, tuple[str, ...]] = {
     "khala-drop": ("item web", "item mobile", "item desktop", "gate lag-drift"),
     "khala-corrupt": ("item parity-auditor", "item web", "gate parity-mismatch-rate"),
-    "khala-lag": ("item web", "gate lag-drift"),
+    "khala-lag": ("item web", "item artefacts", "gate lag-drift"),
     "khala-stall": ("item web", "item mobile", "item desktop"),
     "stale-cursor": ("gate stale-cursor-rate",),
     "auditor-silent": ("item parity-auditor",),

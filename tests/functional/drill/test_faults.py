@@ -60,8 +60,9 @@ TRIALS = [
         ),
     ),
     Trial(
-        "web or parity_auditor",
+        "web or parity_auditor or artefacts",
         (
+            Catch("stale-ignored", "item artefacts", "is told stale, or replayed without a gap", ("old-cursor",)),
             Catch("khala-corrupt", "item web", "workers whose status equals the authority's", ("status-agrees",)),
             Catch("khala-corrupt", "item parity-auditor", "by the drill's own audit: observed", ("lanes-agree",)),
             Catch("auditor-lenient", "item parity-auditor", "the drill's own lie apart", ("auditor-agrees",)),
@@ -149,6 +150,16 @@ TRIALS = [
             Catch("auditor-blind", "item rollback", "mismatches that the auditor counted", ("auditor-sees",)),
         ),
         code=11,
+    ),
+    Trial(
+        "artefacts",
+        (
+            Catch("khala-lag", "item artefacts", "reached the probe within 2 s: observed 0 ", ("khala-updates",)),
+            Catch("heartbeat-mute", "item artefacts", "heartbeats of the probe that were answered", ("khala-answers",)),
+            Catch("stale-uncounted", "item artefacts", "stale cursors that the server", ("stale-cursors-counted",)),
+            Catch("replay-late", "item artefacts", "that of the server lie apart", ("catch-up-agrees",)),
+            Catch("replay-uncounted", "item artefacts", "catch-ups that the server counted", ("catch-ups-counted",)),
+        ),
     ),
     Trial("web", (Catch("convex-drop", "precondition dual-publish", "Convex sink: documents", ("convex-writes",)),)),
 ]
