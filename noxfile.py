@@ -120,6 +120,14 @@ def fuzz(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/functional/fuzz", "-q", *session.posargs)
 
 
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure beside what others do, each benchmark in a process of its own; words after -- name some of them."""
+    install(session, [*package(), *group("tests")])
+    for name in session.posargs or sorted(path.stem for path in (ROOT / "tests" / "bench").glob("*.py")):
+        session.run("python", "-m", f"tests.bench.{name}")
+
+
 @nox.session(default=False, reuse_venv=False)
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt anew from what installs today."""
