@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,36 +101,6 @@ def test_the_manifest_binds_the_configuration(published: Path) -> None:
     named = {one["name"]: one["digest"]["sha256"] for one in statement["predicate"]["configuration"]}
     assert set(named) == {"runbook", "target-profile", "constraints.txt"}
     assert named["constraints.txt"] == digest_of_bytes((published / "constraints.txt").read_bytes())[7:]
-
-
-def test_a_link_that_leads_nowhere_is_found(published: Path) -> None:
-    """Also when manifest and words would have it so."""
-    report = published.with_suffix(".md")
-    links = f"\n[a]({published.name}/gone.png) [b](../../secrets.md) [c](https://example.com) [d](2026-01-01-old.md)\n"
-    report.write_text(report.read_text(encoding="utf-8") + links, encoding="utf-8")
-    words = told(published)
-    assert f"links to {published.name}/gone.png, which is not there" in words
-    assert "links to ../../secrets.md, out of the folder of reports" in words
-    assert "example.com" not in words
-
-
-def in_repository(published: Path, *commands: str) -> None:
-    """Make the folder around the publication a repository."""
-    for command in ("init -q", *commands):
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
-        subprocess.run(["git", *identity, *command.split()], cwd=published.parent, check=True, capture_output=True)
-
-
-def test_the_commit_is_looked_for_where_it_should_be(published: Path, outcome: Any) -> None:
-    """Outside of a repository that is said; in one with the same remote, a commit that is not there is a deviation."""
-    assert verify(published).commit.startswith("not checked: ")
-    in_repository(published, "commit -q --allow-empty -m x")
-    remote = outcome.record.provenance.remote_url
-    if remote:
-        in_repository(published, f"remote add origin {remote}")
-    assert f"names commit {outcome.record.provenance.commit.sha}, which is not in this repository" in told(published)
-    in_repository(published, "config remote.origin.url https://example.com/o/r")
-    assert verify(published).commit.startswith("not checked: ")
 
 
 def test_the_commit_is_found_where_it_is(outcome: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from drills.attestation import examine, verify
 from drills.attestation.signature import Signature
 from drills.errors import IntegrityBroken
+from drills.evidence.attesting import bundle
 from drills.evidence.envelope import Envelope
 from drills.evidence.ledger import GENESIS, read_ledger, seal
 from drills.evidence.manifest import MANIFEST, Manifest
@@ -226,3 +228,55 @@ def test_all_of_it_is_in_the_error(folder: Path) -> None:
     with pytest.raises(IntegrityBroken, match=r"\n  - a\.txt was added\n  - b\.txt was added\n"):
         verify(folder)
     assert read_ledger(folder / "ledger.jsonl") != ()
+
+
+def test_a_signature_by_another_key_under_the_right_name_is_told(folder: Path, key: SigningKey) -> None:
+    """Everything fits and names the key that is given; only the signature itself was made by another one."""
+    path = folder / "drill.dsse.json"
+    envelope = Envelope.parse(path.read_bytes())
+    assert envelope is not None
+    theirs = SigningKey.generate().sign(envelope.statement)
+    forged = Envelope.around(envelope.statement, key.public.fingerprint, theirs.signatures[0].sig)
+    path.write_bytes(forged.encode())
+    (folder / "drill.sigstore.json").write_bytes(bundle(forged))
+
+    assert deviations(folder, key.public) == [f"drill.dsse.json was not signed by {key.public.fingerprint}"]
+    assert deviations(folder) == []
+
+
+def test_statements_of_another_manifest_name_the_manifest(folder: Path, key: SigningKey) -> None:
+    """A manifest that was exchanged is named itself, not only the files that it no longer fits."""
+    rewritten(folder, ledger_entries=1)
+
+    assert "manifest.json is not the one that drill.dsse.json speaks of" in deviations(folder, key.public)
+
+
+def test_links_lead_to_published_files(folder: Path) -> None:
+    """One that leads nowhere or out is told; the web is counted, and other reports may lie elsewhere."""
+    report = folder.with_name(f"{folder.name}.md")
+    links = f"[a]({folder.name}/gone.png) [b](../secrets.md) [c](https://example.com/) [d](2026-01-01-old.md) [e](#top)"
+    report.write_text(f"{report.read_text(encoding='utf-8')}\n{links}\n", encoding="utf-8")
+    seen = examine(folder)
+
+    assert f"{report.name} links to {folder.name}/gone.png, which is not there" in map(str, seen.deviations)
+    assert f"{report.name} links to ../secrets.md, out of the folder of reports" in map(str, seen.deviations)
+    assert (seen.links.reports, seen.links.web) == (("../secrets.md", "2026-01-01-old.md"), ("https://example.com/",))
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_the_commit_must_be_in_the_repository_around(folder: Path) -> None:
+    """Outside of one that is said; in a fresh one the commit is unknown; of another remote nothing can be told."""
+    assert examine(folder).commit.startswith("not checked: this copy is not in the repository")
+    record = examine(folder).record
+    assert record is not None
+    git = ["git", "-C", str(folder.parent), "-c", "user.name=a", "-c", "user.email=a@example.com"]
+    remote = record.provenance.remote_url
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "x"]):
+        subprocess.run([*git, *words], check=True)
+    if remote:
+        subprocess.run([*git, "remote", "add", "origin", remote], check=True)
+    commit = record.provenance.commit
+    assert commit is not None
+    assert f"drill.json names commit {commit.sha}, which is not in this repository" in deviations(folder)
+    subprocess.run([*git, "config", "remote.origin.url", "https://example.com/o/r"], check=True)
+    assert deviations(folder) == []
