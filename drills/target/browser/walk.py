@@ -1,21 +1,15 @@
-"""Steps on a web page, done by Playwright: signing in to a surface, or setting a switch on an admin page.
-
-As a program (``python -m drills.target.browser.walk VALUE``, with a page recipe on standard input) it does the steps of
-a page switch in a browser of its own.
-"""
+"""Steps on a web page, done by Playwright: signing in to a surface, or setting a switch on an admin page."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 
-from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page
 
-from drills.errors import DrillError, SwitchFailed
-from drills.target.chromium import launch_arguments, provide
+from drills.errors import SwitchFailed
 from drills.target.fields import read_secret
-from drills.target.recipes import VALUE, PageSwitchRecipe
+from drills.target.recipes import VALUE
 from drills.target.steps import Step
 
 #: Milliseconds that one step may wait for its element.
@@ -46,27 +40,6 @@ def walk(page: Page, url: str, steps: Iterable[Step], value: str = "") -> None:
         _do(page, step, value, f"step {number} on {url} ({step.action} {step.target})")
 
 
-def main(value: str) -> int:
-    """Set the switch whose recipe is on standard input to ``value``; say on standard error why it cannot be set."""
-    recipe = PageSwitchRecipe.model_validate_json(sys.stdin.read())
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=provide().executable, args=launch_arguments())
-            _set(browser, recipe, value)
-    except DrillError as error:
-        sys.stderr.write(error.message)
-        return 1
-    return 0
-
-
-def _set(browser: Browser, recipe: PageSwitchRecipe, value: str) -> None:
-    page = browser.new_context().new_page()
-    try:
-        walk(page, recipe.url, [*recipe.login, *recipe.by_value.get(value, recipe.steps)], value)
-    finally:
-        browser.close()
-
-
 def _do(page: Page, step: Step, value: str, what: str) -> None:
     text = read_secret(step.secret) if step.secret else (step.text or "").replace(VALUE, value)
     try:
@@ -74,7 +47,3 @@ def _do(page: Page, step: Step, value: str, what: str) -> None:
     except PlaywrightError as error:
         # Playwright's call log quotes what was typed; its first line does not.
         raise SwitchFailed(f"{what}: {error.message.splitlines()[0]}", remedy="try the step by hand") from None
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

@@ -52,7 +52,7 @@ class PageSwitch:
         """
         if self._reader.read() == value:
             return
-        command = [sys.executable, "-P", "-m", "drills.target.browser.walk", value]
+        command = [sys.executable, "-P", "-m", "drills.target.browser.setting", value]
         with subprocess.Popen(  # noqa: S603 - our own module, no shell
             command,
             stdin=subprocess.PIPE,

@@ -16,6 +16,8 @@ from drills.target.remote_lease import RemoteLease
 
 Answer = tuple[int, object]
 
+SESSION = {"Authorization": "Bearer canary-session"}
+
 
 class Api:
     """A server that answers as a test decides and remembers what it was asked."""
@@ -137,7 +139,7 @@ def test_a_token_is_registered_as_soon_as_it_is_known(api: Api) -> None:
     """So that it is redacted wherever it turns up."""
     api.answers["/token"] = (200, {"data": {"token": "canary-sync-token"}})
     known: list[str] = []
-    assert mint_token(f"{api.url}/token", "canary-session", "topic", known.append) == "canary-sync-token"
+    assert mint_token(f"{api.url}/token", SESSION, "topic", known.append) == "canary-sync-token"
     assert known == ["canary-sync-token"]
 
 
@@ -146,5 +148,5 @@ def test_no_token_is_told_without_the_session(api: Api, answer: Answer) -> None:
     """The message names the address, never the secret."""
     api.answers["/token"] = answer
     with pytest.raises(TargetUnreachable, match="no sync token") as caught:
-        mint_token(f"{api.url}/token", "canary-session", "topic", lambda _: None)
+        mint_token(f"{api.url}/token", SESSION, "topic", lambda _: None)
     assert "canary-session" not in str(caught.value)
