@@ -26,10 +26,13 @@ _CONTROLS = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 
 
 def literals(secret: str) -> frozenset[str]:
-    """Return the spellings of ``secret`` to look for as they are: raw, base64, hexadecimal, every byte percent."""
+    """Return the spellings of ``secret`` to look for as they are: raw, base64, hexadecimal, every character escaped."""
     code = secret.encode().hex()
     percent = "".join(f"%{byte:02X}" for byte in secret.encode())
-    return frozenset({secret, code, code.upper(), percent, percent.lower(), *_base64_cores(secret.encode())})
+    units = _units(secret)
+    every = {f"{slashes}u".join(("", *units)) for slashes in ("\\", "\\\\", "\\" * 4)}
+    in_json = every | {text.upper().replace("U", "u") for text in every}
+    return frozenset({secret, code, code.upper(), percent, percent.lower(), *in_json, *_base64_cores(secret.encode())})
 
 
 def escaped(secret: str) -> re.Pattern[str] | None:
@@ -75,6 +78,12 @@ def _code_units(character: str) -> str:
     units = first + "".join(f"{_BACKSLASHES}{low}" for low in second)
     first, *second = (f"x{_digits(f'{byte:02x}')}" for byte in character.encode())
     return f"{units}|{first}{''.join(f'{_BACKSLASHES}{low}' for low in second)}"
+
+
+def _units(text: str) -> list[str]:
+    """Return the UTF-16 code units of ``text`` as JSON escapes them."""
+    code = text.encode("utf-16-be", "surrogatepass").hex()
+    return [code[start : start + 4] for start in range(0, len(code), 4)]
 
 
 def _digits(code: str) -> str:

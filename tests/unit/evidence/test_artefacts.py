@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from drills.errors import EvidenceError, PublicationRefused
 from drills.evidence.artefacts import ArtefactStore
+from drills.evidence.canary import Channel
 from drills.evidence.ledger import Ledger, read_ledger
 from drills.evidence.records import Artefact
 from drills.evidence.redaction import Redactor
@@ -52,6 +55,17 @@ def test_a_file_is_kept_and_entered(store: ArtefactStore, ledger: Ledger, redact
         surface="web",
     )
     assert [entry.fact for entry in read_ledger(ledger.path)] == [artefact]
+
+
+def test_every_picture_shows_that_it_is_cleaned(store: ArtefactStore, redactor: Redactor) -> None:
+    """The canary goes into the metadata of a picture on its way in, and what is kept is the picture as it was."""
+    file = io.BytesIO()
+    Image.effect_noise((9, 9), 90).save(file, "PNG")
+    kept = (store.root / _keep(store, "a.png", file.getvalue(), "image/png").path).read_bytes()
+
+    assert store.planted == {Channel.PICTURES}
+    assert redactor.canary.encode() not in kept
+    assert kept == file.getvalue()
 
 
 @pytest.mark.parametrize(

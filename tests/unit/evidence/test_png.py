@@ -11,6 +11,7 @@ from matplotlib import image
 from PIL import Image, PngImagePlugin
 
 from drills.errors import PublicationRefused
+from drills.evidence.png import with_text
 from drills.evidence.redaction import Redactor
 from drills.evidence.scan import scan_files
 
@@ -43,6 +44,15 @@ def test_pixels_stay_and_texts_go(mode: str) -> None:
     with Image.open(io.BytesIO(stripped)) as picture:
         assert picture.tobytes() == pixels
         assert set(picture.info) <= {"dpi"}
+
+
+def test_a_text_can_be_put_in_and_read_by_others() -> None:
+    """What is planted in a picture is really there: Pillow finds it."""
+    content, pixels = _picture("RGB")
+    planted = with_text(REDACTOR.redact_bytes(content, "image/png")[0], "canary", CANARY)
+
+    with Image.open(io.BytesIO(planted)) as picture:
+        assert (picture.tobytes(), picture.info["canary"]) == (pixels, CANARY)
 
 
 def test_the_plot_library_reads_the_same_picture() -> None:

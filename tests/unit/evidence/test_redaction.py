@@ -40,6 +40,11 @@ def _base64url(text: str, offset: int) -> str:
     return base64.urlsafe_b64encode(b"." * offset + text.encode()).decode().rstrip("=")
 
 
+def _every_character(text: str) -> str:
+    code = text.encode("utf-16-be").hex()
+    return "".join(f"\\u{code[start : start + 4]}" for start in range(0, len(code), 4))
+
+
 SPELLINGS: dict[str, Callable[[str], str]] = {
     "raw": lambda text: f"before {text} after",
     "percent": lambda text: f"https://example.org/?q={quote(text)}&b=2",
@@ -70,6 +75,9 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "encodeURI": lambda text: quote(text, safe=";,/?:@&=+$#!'()*~"),
     "html in a query": lambda text: quote(html.escape(text), safe=""),
     "json in a query": lambda text: quote(json.dumps({"field": text}), safe=""),
+    "json, every character": _every_character,
+    "json, every character, in json": lambda text: json.dumps({"body": _every_character(text)}),
+    "json, every character, upper case": lambda text: _every_character(text).upper().replace("U", "u"),
     "python bytes": lambda text: repr(text.encode()),
     **{f"base64 at {n}": partial(_base64, offset=n) for n in range(3)},
     **{f"base64url at {n}, no padding": partial(_base64url, offset=n) for n in range(3)},
@@ -132,6 +140,8 @@ def test_a_secret_nobody_registered_is_known_by_its_shape(text: str, expected: s
         "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "runtime/codex_worker_summary:w-1 at seq 12, mismatch_rate=0.0",
         "the e-mail of user@example.org",
+        "PyJWT==2.13.0",
+        "the author: 'me' and the token_type: Bearer",
     ],
 )
 def test_ordinary_text_is_left_alone(text: str, redactor: Redactor) -> None:
@@ -146,6 +156,23 @@ def test_a_token_is_learned_where_it_first_appears(redactor: Redactor) -> None:
 
     assert redactor.redact(token.encode().hex()) == "«redacted:jwt»"
     assert token in {secret.value for secret in redactor.secrets}
+
+
+def test_variables_that_are_called_like_secrets_are_secrets(redactor: Redactor) -> None:
+    """So are passwords in addresses; other variables are nobody's business, and short values are no secrets."""
+    redactor.register_environment(
+        {
+            "GITHUB_TOKEN": "canary-of-github",
+            "DATABASE_URL": "postgresql://drill:canary-of-base@db.example/drill",
+            "EMPTY_PASSWORD": "",
+            "SHORT_TOKEN": "yes",
+            "PATH": "/usr/bin:/bin",
+        }
+    )
+
+    assert redactor.redact("canary-of-github canary-of-base yes /usr/bin:/bin") == (
+        "«redacted:github-token» «redacted:database-url-password» yes /usr/bin:/bin"
+    )
 
 
 def test_a_token_is_seen_where_no_word_begins(redactor: Redactor) -> None:
