@@ -23,7 +23,7 @@ from drills.target.operator import WORKERS, EntityState, OperatorClient, ParityS
 from drills.target.parity.audit import ParityAudit, open_database
 from drills.target.ports import Stimulus, Switch
 from drills.target.profile.model import Profile
-from drills.target.profile.references import caveats, references
+from drills.target.profile.references import caveats, secrets_of
 from drills.target.profile.sources import CommandStimulus, HttpStimulus, OrganicStimulus
 from drills.target.profile.switches import recipe_of
 from drills.target.recipes import HttpSwitchRecipe
@@ -44,8 +44,8 @@ class Environment:
         self._register = register
         self._token = ""
         self._token_at = 0.0
-        for place, reference in references(profile):
-            register(read_secret(reference), place)
+        for place, secret in secrets_of(profile):
+            register(secret, place)
         api, khala = profile.operator_api, profile.khala
         self.operator = OperatorClient(api.url, read_secret(api.token)) if api else None
         self.metrics = metric_source(profile.metrics, clock=clock, read=self._metrics_secret)

@@ -133,3 +133,16 @@ def read_headers(headers: Mapping[str, str | SecretHeader]) -> dict[str, str]:
         name: value.prefix + read_secret(value) if isinstance(value, SecretHeader) else value
         for name, value in headers.items()
     }
+
+
+#: Keys whose text is the path of a file or folder, looked for beside the file that names it.
+_PATHS = frozenset({"file", "path", "storage_state", "login", "pid_file", "directory", "log", "ca_file"})
+
+
+def beside(value: object, folder: Path, key: str = "") -> object:
+    """Return what was read from a file in ``folder`` with every relative path in it taken from there."""
+    if isinstance(value, dict):
+        return {name: beside(part, folder, name) for name, part in value.items()}
+    if isinstance(value, list):
+        return [beside(part, folder) for part in value]
+    return str(folder / Path(value).expanduser()) if key in _PATHS and isinstance(value, str) else value

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
 from playwright.sync_api import BrowserContext, HttpCredentials, Page, Playwright, Route, ViewportSize
-from pydantic import ValidationError
 
-from drills.errors import ConfigurationError, ProfileInvalid, SwitchFailed, TargetUnreachable
+from drills.errors import ConfigurationError, SwitchFailed, TargetUnreachable
 from drills.target.browser.walk import walk
 from drills.target.fields import SecretHeader, read_headers, read_secret
 from drills.target.profile import Surface
-from drills.target.steps import Login
+from drills.target.sessions import read_login
 
 DESKTOP_WIDTH, DESKTOP_HEIGHT = 1100, 680
-MAXIMUM_SIZE = 100_000
 
 
 class ContextOptions(TypedDict, total=False):
@@ -82,27 +79,6 @@ def sign_in(page: Page, path: Path) -> None:
         walk(page, login.url, login.steps)
     except SwitchFailed as error:
         raise TargetUnreachable(f"signing in: {error.message}", remedy=f"check the steps in {path.name}") from None
-
-
-def read_login(path: Path) -> Login:
-    """Return the steps of a login file.
-
-    Raises:
-        ProfileInvalid: the file cannot be read or is wrong.
-    """
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MAXIMUM_SIZE + 1)
-        if len(content) > MAXIMUM_SIZE:
-            raise ProfileInvalid(f"{path} is larger than {MAXIMUM_SIZE:,} bytes", remedy="name a login file")
-        return Login.model_validate(tomllib.loads(content.decode("utf-8")))
-    except OSError as error:
-        raise ProfileInvalid(f"login file {path}: {error.strerror}", remedy="check the path") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ProfileInvalid(f"login file {path} is not TOML: {error}", remedy="mend the file") from None
-    except ValidationError as error:
-        mistakes = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)]
-        raise ProfileInvalid(f"login file {path} is wrong:", mistakes=mistakes, remedy="mend the file") from None
 
 
 def origin_of(url: str) -> str:

@@ -11,14 +11,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from drills.errors import ProductionRefused, ProfileInvalid
+from drills.target.fields import beside
 from drills.target.profile.agreement import Contradiction, contradictions
 from drills.target.profile.lines import Path as Place
 from drills.target.profile.lines import line_of, lines_of
 from drills.target.profile.model import ENVIRONMENT_DELIMITER, ENVIRONMENT_PREFIX, Profile
 
 MAXIMUM_SIZE = 1_000_000
-#: Keys whose text is the path of a file or folder, looked for beside the profile.
-_PATHS = frozenset({"file", "path", "storage_state", "login", "pid_file", "directory", "log", "ca_file"})
 
 
 def load_profile(path: Path, *, allow_production: bool = False) -> Profile:
@@ -34,9 +33,9 @@ def load_profile(path: Path, *, allow_production: bool = False) -> Profile:
     except (ValueError, RecursionError) as error:
         # a number of too many digits and brackets without end are told as these, not as a TOMLDecodeError
         raise ProfileInvalid(f"{path} is not TOML: {error}", remedy="mend the file at the place named") from None
-    beside = _beside(document, path.absolute().parent)
-    assert isinstance(beside, dict), "the top of a TOML file is a table"  # noqa: S101
-    return parse_profile(beside, str(path), allow_production=allow_production, text=text)
+    placed = beside(document, path.absolute().parent)
+    assert isinstance(placed, dict), "the top of a TOML file is a table"  # noqa: S101
+    return parse_profile(placed, str(path), allow_production=allow_production, text=text)
 
 
 def parse_profile(document: dict[str, object], name: str, *, allow_production: bool = False, text: str = "") -> Profile:
@@ -120,12 +119,3 @@ def _named(place: Place, line: int) -> str:
     variable = ENVIRONMENT_PREFIX + ENVIRONMENT_DELIMITER.join(map(str, place)).upper()
     where = f" (from {variable})" if variable in {name.upper() for name in os.environ} else f" (line {line})"
     return ".".join(map(str, place)) + (where if line or "from" in where else "")
-
-
-def _beside(value: object, folder: Path, key: str = "") -> object:
-    """Return ``value`` with every relative path of a file in it taken from ``folder``."""
-    if isinstance(value, dict):
-        return {name: _beside(part, folder, name) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_beside(part, folder) for part in value]
-    return str(folder / Path(value).expanduser()) if key in _PATHS and isinstance(value, str) else value

@@ -6,15 +6,32 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import BaseModel
 
-from drills.target.fields import SecretReference
+from drills.target.fields import SecretReference, read_secret
 from drills.target.profile.model import Profile
 from drills.target.recipes import PageSwitchRecipe
+from drills.target.sessions import read_login, stored_secrets
 
 
 def references(profile: Profile) -> Iterator[tuple[str, SecretReference]]:
     """Yield every secret that the profile names, with its place, such as ``switches-web-token``."""
     for place, reference in _references(profile, ()):
         yield "-".join(place), reference
+
+
+def secrets_of(profile: Profile) -> Iterator[tuple[str, str]]:
+    """Yield every secret with which the target is drilled, and its place; those of login files and sessions too.
+
+    Raises:
+        ProfileInvalid: one of them is not there.
+    """
+    for place, reference in references(profile):
+        yield place, read_secret(reference)
+    for name, surface in profile.surfaces.items():
+        if surface.login:
+            for _, reference in _references(read_login(surface.login), ()):
+                yield f"login-{name}", read_secret(reference)
+        if surface.storage_state:
+            yield from ((f"session-{name}", secret) for secret in stored_secrets(surface.storage_state))
 
 
 def caveats(profile: Profile) -> Iterator[str]:

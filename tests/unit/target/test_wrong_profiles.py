@@ -165,8 +165,8 @@ MISTAKES = {
         'kind = "unleash"',
         'kind = "unleesh"',
         (
-            "switches.web.kind (line 68): 'unleesh' is none of 'http', 'command', 'file', 'process', 'page', 'unleash', "
-            "'launchdarkly'"
+            "switches.web.kind (line 68): 'unleesh' is none of 'http', 'command', 'file', 'process', 'page', "
+            "'unleash', 'launchdarkly'"
         ),
     ),
     "flag without a name": ('feature = "khala-web"\n', "", "switches.web.feature (line 67): is missing"),
