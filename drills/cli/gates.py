@@ -25,7 +25,7 @@ from drills.rollout.gates_now import GatesNow, Lookout, lookout
 
 STYLES = {Verdict.PASS: "green", Verdict.FAIL: "bold red", Verdict.INCONCLUSIVE: "yellow"}
 #: What a table needs where nobody knows how wide the paper is.
-WIDTH = 120
+WIDTH = 140
 
 
 @click.command()
@@ -116,16 +116,16 @@ def _page(judged: GatesNow) -> RenderableType:
         (str(judged.verdict), STYLES.get(judged.verdict, "")),
         f"  {judged.target or judged.runbook} at {judged.judged_at:%Y-%m-%d %H:%M:%S} UTC, from {judged.source}",
     )
-    reasons = (Text(f"{gate.source} {gate.reason}") for gate in judged.gates if gate.reason)
+    reasons = (Text(f"{gate.source} {gate.title}: {gate.reason}") for gate in judged.gates if gate.reason)
     return Group(head, Text(), table, Text(), *reasons)
 
 
 def _row(gate: JudgedGate) -> tuple[Text, ...]:
-    objective = "" if gate.threshold is None else f"{sign(gate.relation)} {figure(gate.threshold)}"
+    objective = "no threshold" if gate.threshold is None else f"{sign(gate.relation)} {figure(gate.threshold)}"
     worst = "" if gate.worst is None or gate.worst_at is None else f"{figure(gate.worst)} at {second(gate.worst_at)}"
     margin = "" if gate.margin is None else figure(gate.margin)
     cells = (
-        f"{gate.source} {gate.title}",
+        f"{gate.source} {gate.id}",
         quantity(gate.observed, gate.unit),
         objective,
         margin,
