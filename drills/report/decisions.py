@@ -96,7 +96,7 @@ def remedies(decided: StageDecided) -> Iterator[str]:
     for one in against(decided):
         wanted.setdefault(one.remedy, []).append(one.title)
     for remedy, titles in wanted.items():
-        yield f"{remedy} ({'; '.join(titles)})"
+        yield f"{remedy} (for: {'; '.join(titles)})"
 
 
 def said(decided: StageDecided) -> str:
@@ -118,7 +118,7 @@ def _name(decided: StageDecided) -> str:
 def _why(decided: StageDecided) -> str:
     titles = [one.title for one in against(decided)]
     more = len(titles) - _SHOWN
-    shown = "; ".join(titles[:_SHOWN]) or "every requirement passed"
+    shown = f"not met: {'; '.join(titles[:_SHOWN])}" if titles else "every requirement passed"
     return f"{shown}; and {more} more" if more > 0 else shown
 
 
@@ -140,8 +140,10 @@ def _label(place: str) -> str:
     if place.startswith(("http://", "https://")):
         return "metrics"
     page, _, section = place.partition("#")
-    if page == PAGE:
-        return "decision"
+    if page in {PAGE, "decisions.jsonl"}:
+        return "decision" if page == PAGE else "log"
+    if page == "README.md":
+        return "index"
     return section or ("report" if page.endswith(".md") else page.rpartition("/")[2])
 
 

@@ -65,8 +65,3 @@ class StageCase:
     last: StageDecided | None = None
     reached: str | None = None
     operator: str = ""
-
-
-def links(link: str) -> tuple[str, ...]:
-    """Return the links of a piece of evidence: none where there is no evidence."""
-    return (link,) if link else ()

@@ -8,11 +8,13 @@ from functools import partial
 
 from drills.evidence.records import JudgedItem, JudgedRollback, Requirement, TargetFacts, Verdict
 from drills.runbook.model import Precondition, Runbook, Switch
-from drills.verdict.case import PublishedDrill, StageCase, links
+from drills.verdict.case import PublishedDrill, StageCase
 from drills.verdict.obstacles import clock
 from drills.verdict.rollback import RECOVERY_SECONDS, RECOVERY_SETTING
 from drills.verdict.stage_requirements import describe_span
 
+#: The index of published drills.
+INDEX = "README.md"
 NO_DRILL = "there is no drill to read it from"
 DRILL_AGAIN = "drill again, until the drill passes"
 DRILL_IN_FULL = "drill a real environment with this runbook, on full windows, without faults"
@@ -38,6 +40,7 @@ def _complete(case: StageCase) -> Requirement:
         title="All published drills are there and can be read",
         verdict=Verdict.FAIL if case.missing else Verdict.INCONCLUSIVE if case.unread else Verdict.PASS,
         reason="; ".join(wrong) or "none is missing",
+        evidence=(INDEX,),
         remedy=FETCH if wrong else "",
     )
 
@@ -51,7 +54,7 @@ def _passed(case: StageCase) -> Requirement:
     return says(
         verdict=record.verdict,
         reason="; ".join(record.reasons) or f"drill {record.drill_id} passed",
-        evidence=links(case.drill.report),
+        evidence=(case.drill.report,),
         remedy=_drill_again(record.verdict),
     )
 
@@ -68,7 +71,7 @@ def _age(case: StageCase, now: datetime) -> Requirement:
     return says(
         verdict=verdict,
         reason=f"it ended at {clock(ended.timestamp())}, {ago}",
-        evidence=links(case.drill.report),
+        evidence=(case.drill.report,),
         remedy=_drill_again(verdict),
     )
 
@@ -81,7 +84,7 @@ def _kind(case: StageCase) -> Requirement:
     return says(
         verdict=Verdict.FAIL if against else Verdict.PASS,
         reason="; ".join(against) or "a real environment, full windows, no faults injected",
-        evidence=links(case.drill.report),
+        evidence=(case.drill.report,),
         remedy=DRILL_IN_FULL if against else "",
     )
 
@@ -108,7 +111,7 @@ def _precondition(case: StageCase, entry: Precondition) -> Requirement:
     return says(
         verdict=seen.verdict,
         reason=seen.reason,
-        evidence=links(f"{case.drill.report}#preconditions"),
+        evidence=(f"{case.drill.report}#preconditions",),
         remedy=_drill_again(seen.verdict),
     )
 
@@ -125,7 +128,7 @@ def _rollback(case: StageCase, switch: Switch) -> Requirement:
     return says(
         verdict=verdict,
         reason=f"{seen.reason}{late}",
-        evidence=links(f"{case.drill.report}#rollback"),
+        evidence=(f"{case.drill.report}#rollback",),
         remedy=_drill_again(verdict),
     )
 
@@ -147,7 +150,7 @@ def _verified(case: StageCase) -> Requirement:
     return says(
         verdict=Verdict.FAIL if broken else Verdict.PASS,
         reason=broken or "digests, the ledger's chain, every verdict and the report were computed again",
-        evidence=links(f"{case.drill.report.removesuffix('.md')}/manifest.json"),
+        evidence=(f"{case.drill.report.removesuffix('.md')}/manifest.json",),
         remedy=FETCH if broken else "",
     )
 

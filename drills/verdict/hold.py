@@ -67,7 +67,7 @@ def _unwatched(gate: Gate, samples: Samples | None, disturbances: Sequence[Inter
     if len(seen.moments) and seen.moments[0] <= begin + seen.gap:
         return ""
     first = clock(float(seen.moments[0])) if len(seen.moments) else "nothing"
-    return f"watched only since {first}, the hold began at {clock(begin)}"
+    return f"watched only since {first}; it must have been green since {clock(begin)}"
 
 
 def _longest_window(runbook: Runbook) -> timedelta:

@@ -8,7 +8,7 @@ from functools import partial
 
 from drills.evidence.records import JudgedGate, Requirement, Verdict
 from drills.runbook.model import Gate, Hold
-from drills.verdict.case import StageCase, links
+from drills.verdict.case import StageCase
 from drills.verdict.obstacles import clock
 
 #: The log of decisions, beside the reports: each decision holds its gates with all their figures.
@@ -38,18 +38,24 @@ def _environment(case: StageCase) -> Requirement:
         title="The target is a real environment, judged on the runbook's windows",
         verdict=Verdict.FAIL if against else Verdict.PASS,
         reason="; ".join(against) or f"{case.target.name} is {case.target.environment}",
+        evidence=(DECISIONS,),
         remedy="name the profile of a real environment, without a section [rehearsal]" if against else "",
     )
 
 
 def _stage(case: StageCase) -> Requirement:
-    says = partial(Requirement, id="stage", title=f"The rollout is in {case.origin.title}", source=case.origin.source)
+    says = partial(
+        Requirement,
+        id="stage",
+        title=f"The rollout is in {case.origin.title}",
+        source=case.origin.source,
+        evidence=_since(case),
+    )
     if case.began is not None:
         since = f"since {clock(case.began.at.timestamp())}: {case.began.by}"
-        return says(verdict=Verdict.PASS, reason=since, evidence=links(case.began.evidence))
+        return says(verdict=Verdict.PASS, reason=since)
     if case.reached:
-        reason = f"the newest GO led to {case.reached}"
-        return says(verdict=Verdict.FAIL, reason=reason, evidence=links(DECISIONS), remedy=SAY_SINCE)
+        return says(verdict=Verdict.FAIL, reason=f"the newest GO led to {case.reached}", remedy=SAY_SINCE)
     if case.origin == case.runbook.stages[0]:
         return says(verdict=Verdict.PASS, reason="it is the first stage, and no decision has led to a later one")
     return says(verdict=Verdict.INCONCLUSIVE, reason="nothing recorded says so", remedy=SAY_SINCE)
@@ -58,7 +64,7 @@ def _stage(case: StageCase) -> Requirement:
 def _hold(case: StageCase, now: datetime) -> Requirement:
     hold, began = case.origin.hold, case.began
     title = f"{case.origin.title} was held for {describe_hold(hold)}"
-    says = partial(Requirement, id="hold", title=title, source=case.origin.source)
+    says = partial(Requirement, id="hold", title=title, source=case.origin.source, evidence=_since(case))
     if hold == Hold():
         return says(verdict=Verdict.PASS, reason="the runbook asks for green gates, and for no time in this stage")
     if began is None:
@@ -70,7 +76,6 @@ def _hold(case: StageCase, now: datetime) -> Requirement:
     return says(
         verdict=Verdict.PASS if held else Verdict.FAIL,
         reason=f"it {'was' if held else 'will be'} over at {when} ({case.days.describe()})",
-        evidence=links(began.evidence),
         remedy="" if held else f"ask again after {when}",
     )
 
@@ -84,9 +89,13 @@ def _gate(case: StageCase, gate: Gate) -> Requirement:
         source=gate.source,
         verdict=judged.verdict if judged else Verdict.NOT_RUN,
         reason=f"{reason} ({case.gates.problem})" if case.gates.problem else reason,
-        evidence=(DECISIONS, *(links(case.gates.source) if _is_address(case.gates.source) else ())),
+        evidence=(DECISIONS, *([case.gates.source] if _is_address(case.gates.source) else [])),
         remedy=_gate_remedy(judged),
     )
+
+
+def _since(case: StageCase) -> tuple[str, ...]:
+    return (case.began.evidence or DECISIONS,) if case.began else (DECISIONS,)
 
 
 def _is_address(source: str) -> bool:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -271,7 +272,7 @@ def test_a_log_that_was_altered_is_not_believed(rollout: Rollout, command: list[
 def test_decisions_made_at_the_same_time_are_all_recorded(rollout: Rollout) -> None:
     """The log is one chain, also when several people ask at once."""
     words = ["promote", *A_TO_B, "--target", str(rollout.profile), "--out", str(rollout.out)]
-    asked = [subprocess.Popen(["drill", *words], stdout=subprocess.DEVNULL) for _ in range(2)]
+    asked = [subprocess.Popen([sys.executable, "-m", "drills", *words], stdout=subprocess.DEVNULL) for _ in range(2)]
 
     assert [process.wait(timeout=120) for process in asked] == [0, 0]
     assert len(rollout.decisions) == 2

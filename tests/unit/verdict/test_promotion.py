@@ -107,8 +107,9 @@ def test_a_stage_that_was_held_with_green_gates_and_a_fresh_drill_is_left() -> N
     decided = decide_stage(a_case(), NOW)
 
     assert (decided.value, decided.verdict, unmet(decided)) == ("GO", Verdict.PASS, {})
-    assert all(one.reason and not one.remedy for one in decided.requirements)
+    assert all(one.reason and one.evidence and not one.remedy for one in decided.requirements)
     assert {link.partition("/")[0].partition("#")[0] for one in decided.requirements for link in one.evidence} == {
+        "README.md",
         "http:",
         "decisions.jsonl",
         "decisions.md",
