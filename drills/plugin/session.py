@@ -12,7 +12,7 @@ from rich.console import Console
 
 from drills.canonical import digest
 from drills.clock import SYSTEM_CLOCK, Clock
-from drills.errors import ConfigurationError
+from drills.errors import ConfigurationError, DrillError, EvidenceError
 from drills.evidence.artefacts import ArtefactStore
 from drills.evidence.environment import CONSTRAINTS, installed, run_address, versions
 from drills.evidence.ledger import Ledger
@@ -33,9 +33,10 @@ from drills.plugin.effect import observe_effect
 from drills.plugin.interruption import Interruption
 from drills.plugin.options import EMBEDDED, DrillOptions
 from drills.plugin.progress import Progress
-from drills.plugin.publishing import exit_code, judge_run, publish_run, recent_decisions
+from drills.plugin.publishing import NOT_RESTORED, exit_code, judge_run, publish_run, recent_decisions
 from drills.plugin.safety import guarded_switchboard
 from drills.plugin.signature import take_key
+from drills.restore.recover import unresolved
 from drills.restore.state import StateFolder
 from drills.runbook.model import Runbook
 from drills.target.browser import Browser, DrillBrowser, Playwright
@@ -74,6 +75,7 @@ class DrillSession:
         self.interruption = Interruption()
         self.captures = Captures(self.folder, self.redactor, tracing=options.tracing)
         self._outcomes: dict[str, str] = {}
+        self._ended = False
         self._open = ExitStack()
 
     @property
@@ -104,7 +106,6 @@ class DrillSession:
         assert profile is not None, "the target is started first"  # noqa: S101
         started = self._write_first_facts(profile)
         environment = self._open.enter_context(Environment(profile, self.clock, self.redactor.register))
-        self.captures.know(os.environ, profile)
         pages = DrillBrowser(
             playwright,
             browser,
@@ -153,11 +154,26 @@ class DrillSession:
                 return
             self.progress.doing("putting every switch back")
             drill, ended_at = self.drill, self.clock.now()
+            self._ended = True
             self.ledger.append(drill.board.restore())
             metrics = frozenset(name for gate in self.runbook.gates for name in metrics_of(gate))
             reason = self.interruption.name
             self.ledger.append(drill.last_samples(metrics, ended_at, patient=not reason))
             self.ledger.append(DrillFinished(outcome="interrupted" if reason else "completed", reason=reason or ""))
+
+    def give_up(self, error: Exception) -> int:
+        """End without a report, because of ``error``: put back what still is flipped, and return the exit code.
+
+        `drill restore` publishes what the ledger holds, when there is room for it again.
+        """
+        with self._open:
+            if self.drill is not None and not self._ended:
+                self.drill.board.restore()
+        self.progress.say(f"{error}\nnothing was published; the evidence is kept in {self.folder.root}")
+        if any(left.drill_id == self.drill_id for left in unresolved(self.state)):
+            self.progress.say("the switches are not proved to be back: type `drill restore` when this is mended")
+            return NOT_RESTORED
+        return error.exit_code if isinstance(error, DrillError) else EvidenceError.exit_code
 
     def enter(self, item: str) -> None:
         """Write down that an item is being tried."""
@@ -212,6 +228,8 @@ class DrillSession:
 
     def _write_first_facts(self, profile: Profile) -> DrillStarted:
         """Write down what is drilled with which packages, and what was decided since the last drill."""
+        # before the first fact: it holds the command, the operator and the commit
+        self.captures.know(os.environ, profile)
         started = self._started(profile)
         self.ledger.append(started)
         for decided in recent_decisions(self.options.out, self.runbook.id):
