@@ -28,7 +28,7 @@ from drills.verdict.business_days import BusinessDays
 from drills.verdict.case import Began, Gates, StageCase
 from drills.verdict.gates import metrics_of
 from drills.verdict.hold import hold_from, judge_hold, samples_from
-from drills.verdict.promotion import decide_stage
+from drills.verdict.stage_decision import decide_stage
 
 EMBEDDED = TargetFacts(name="embedded", environment="embedded")
 

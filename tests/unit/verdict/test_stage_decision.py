@@ -18,7 +18,8 @@ from drills.runbook.load import load_runbook
 from drills.runbook.model import Calendar, Gate, Hold
 from drills.verdict.business_days import BusinessDays
 from drills.verdict.case import Began, Gates, PublishedDrill, StageCase
-from drills.verdict.promotion import decide_stage, follows
+from drills.verdict.promotion import follows
+from drills.verdict.stage_decision import decide_stage
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 RUNBOOK = load_runbook()
