@@ -111,11 +111,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Write down pytest's word on the item."""
+    """Write down pytest's word on the item; a drill whose evidence cannot be written ends here."""
     del call
     report = yield
     if report.when == "call" or not report.passed:
-        item.config.stash[SESSION].leave(_entry(item), report.outcome, report.duration, _reason(report))
+        try:
+            item.config.stash[SESSION].leave(_entry(item), report.outcome, report.duration, _reason(report))
+        except DrillError as error:
+            pytest.exit(error.message, returncode=error.exit_code)
     return report
 
 
@@ -126,17 +129,19 @@ def _console(*, quiet: bool) -> Console:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
-    """When everyone else has written their reports, judge and publish; the verdict is the exit code."""
-    yield
+    """When everyone else has written their reports, judge and publish; the verdict is the exit code.
+
+    A disk that is full breaks off the writing of reports before pytest has ended its fixtures, the drill among them.
+    """
     drill = session.config.stash[SESSION]
-    if drill.drill is None:
-        session.exitstatus = INTERRUPTED if drill.interruption.name else session.exitstatus
-        return
     try:
-        session.exitstatus = drill.publish()
-    except DrillError as error:
-        drill.progress.say(f"{error}\nthe evidence is kept in {drill.folder.root}")
-        session.exitstatus = error.exit_code
+        yield
+        if drill.drill is not None:
+            session.exitstatus = drill.publish()
+        elif drill.interruption.name:
+            session.exitstatus = INTERRUPTED
+    except (DrillError, OSError) as error:
+        session.exitstatus = drill.give_up(error)
 
 
 def _entry(item: pytest.Item) -> str:

@@ -87,7 +87,9 @@ def guarded_switchboard(
                 remote.protect(baseline)
             yield board
         finally:
-            if not journal.unresolved():
+            if journal.unresolved():
+                watchdog.fall_silent()
+            else:
                 watchdog.done()
                 _release(remote)
 

@@ -97,11 +97,12 @@ def restore(
     done: list[RestoredTarget] = []
     held: list[LeaseHeld] = []
     for journal in reversed(_open_journals(state)):
+        alone = _died_alone(state, journal)
         try:
             with _take(state, journal, clock):
                 restored = put_back(
                     journal, journal.unresolved(), by="restore", clock=clock, pause=pause, build=build,
-                    patience=patience,
+                    patience=patience, alone=alone,
                 )  # fmt: skip
         except LeaseHeld as error:
             held.append(error)
@@ -121,13 +122,17 @@ def put_back(
     pause: Callable[[float], None],
     build: Callable[[SwitchRecipe], Switch],
     patience: Patience,
+    alone: bool = False,
 ) -> Restored:
-    """Put ``touched`` back from their recipes alone, as a process does that knows nothing but the journal."""
+    """Put ``touched`` back from their recipes alone, as a process does that knows nothing but the journal.
+
+    ``alone`` is as in :func:`~drills.restore.undo.restore_journal`.
+    """
     opened = journal.opened
     if opened is not None and opened.ephemeral:
         patience = replace(patience, timeout=min(patience.timeout, _EPHEMERAL_SECONDS))
     switches = {one.switch: build(_hurried(one.recipe)) for one in touched}
-    return restore_journal(journal, touched, switches, by=by, clock=clock, pause=pause, patience=patience)
+    return restore_journal(journal, touched, switches, by=by, clock=clock, pause=pause, patience=patience, alone=alone)
 
 
 def demand_restored(restored: Iterable[Restored]) -> None:
@@ -200,6 +205,12 @@ def _attempt(line: PutBack | None) -> str | None:
 def _take(state: StateFolder, journal: Journal, clock: Clock) -> Lease:
     owner = LeaseOwner.here(_drill_id(journal))
     return Lease.take_at(state.lease_of(journal.path), _target(journal), owner, clock)
+
+
+def _died_alone(state: StateFolder, journal: Journal) -> bool:
+    """Whether the drill's lease was never given back: an end in order and a watchdog both do that."""
+    record = read_record(state.lease_of(journal.path))
+    return record is not None and record.owner.drill_id == _drill_id(journal)
 
 
 def _target(journal: Journal) -> str:

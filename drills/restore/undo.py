@@ -17,6 +17,7 @@ from drills.restore.journal import Journal, Touched
 from drills.target.ports import Switch
 
 READ_BACK = "read back at its baseline"
+FOUND_BACK = "found at its baseline already: whoever put it back could not write it down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ def undo(
 
     A value that is neither the baseline nor one the last flip was about is someone else's: it is reported and left
     alone. ``record`` is told about each switch as soon as it is decided. An ``ephemeral`` target that does not answer
-    has ended, and there is nothing to put back. With ``lease_seconds``, a switch that `drill restore` finds at its
-    baseline although it was flipped is told of as put back by the target's lease.
+    has ended, and there is nothing to put back. With ``lease_seconds``, a switch that is found at its baseline although
+    it was flipped was put back by the target's lease; without, by somebody who could not write it down.
     """
     undoings = [
         _Undoing(one, switches[one.switch], clock, patience, ephemeral=ephemeral, lease_seconds=lease_seconds)
@@ -86,9 +87,11 @@ def restore_journal(
     pause: Callable[[float], None],
     patience: Patience,
     tell: Callable[[PutBack], None] = untold,
+    alone: bool = False,
 ) -> Restored:
     """Put ``touched`` back, write each outcome into ``journal``, and close it when nothing is left.
 
+    ``alone`` says that drill and watchdog both died, so that nobody but the target's lease can have been here before.
     ``tell`` hears of each outcome. Nothing is raised: what cannot be written or told keeps no switch from being put
     back, and is among the problems of the record.
     """
@@ -108,7 +111,7 @@ def restore_journal(
         record=record,
         patience=patience,
         ephemeral=opened is not None and opened.ephemeral,
-        lease_seconds=opened.lease_seconds if opened and by == "restore" else None,
+        lease_seconds=opened.lease_seconds if opened and alone else None,
     )
     problems.extend(journal.damage())
     if all(line.restored for line in lines):
@@ -203,10 +206,14 @@ class _Undoing:
         )
 
     @property
-    def _put_back_by_lease(self) -> bool:
+    def _found_back(self) -> bool:
         touched = self._touched
         flipped = touched.confirmed and touched.after != touched.baseline
-        return self._lease_seconds is not None and flipped and not self._asked and self._found == touched.baseline
+        return flipped and not self._asked and self._found == touched.baseline
+
+    @property
+    def _put_back_by_lease(self) -> bool:
+        return self._found_back and self._lease_seconds is not None
 
     def _look(self) -> None:
         try:
@@ -232,7 +239,7 @@ class _Undoing:
 
     def _how_it_came_back(self) -> str:
         if not self._put_back_by_lease:
-            return READ_BACK
+            return FOUND_BACK if self._found_back else READ_BACK
         return (
             f"found at its baseline, to which the target goes back {self._lease_seconds:g} s after a drill's last word"
         )

@@ -80,6 +80,11 @@ class Watchdog:
                 remedy="see what the drill was waiting for, then run it again",
             )
 
+    def fall_silent(self) -> None:
+        """Give no more signs of life, and no last word: what is left is the watchdog's when this process has gone."""
+        if not self._ended.is_set():
+            self._stop_beating()
+
     def done(self) -> None:
         """Say that everything is back, and return when the watchdog has gone. May be called again."""
         if self._ended.is_set():

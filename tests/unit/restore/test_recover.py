@@ -87,10 +87,23 @@ def test_everything_is_put_back_from_the_journal_alone(
     demand_restored(one.restored for one in done)
 
 
-def test_the_targets_lease_is_named_when_it_was_first(
-    state: StateFolder, world: MemoryWorld, clock: FrozenClock, restore: Restore
+@pytest.mark.parametrize(
+    ("alone", "by", "words"),
+    [
+        pytest.param(True, "lease", "15 s after a drill's last word", id="drill and watchdog died"),
+        pytest.param(False, "restore", "could not write it down", id="somebody gave the lease back"),
+    ],
+)
+def test_the_targets_lease_is_named_when_nobody_else_was_left(
+    state: StateFolder,
+    world: MemoryWorld,
+    clock: FrozenClock,
+    restore: Restore,
+    alone: bool,  # noqa: FBT001 - a parameter of the test
+    by: str,
+    words: str,
 ) -> None:
-    """What is found at its baseline though it had been flipped was put back by the target that has a lease."""
+    """What is found at its baseline though it had been flipped was put back by a lease, or by one with a full disk."""
     path = state.journal("staging", "drill-1")
     journal = Journal.create(path, drill_id="drill-1", target="staging", at=clock.now(), lease_seconds=15)
     board = Switchboard(world.switches(), journal, clock, pause=clock.advance, on_flip=lambda _fact: None)
@@ -100,13 +113,17 @@ def test_the_targets_lease_is_named_when_it_was_first(
     board.flip("mobile", "false", purpose="rollback")
     board.flip("sink-path", "convex-only", purpose="rollback")
     world.values["web"] = "false"
+    if alone:
+        with Lease.take(state, "staging", LeaseOwner.here("drill-1"), clock):
+            record = state.lease("staging").read_bytes()
+        state.lease("staging").write_bytes(record)
     (done,) = restore()
     assert {one.switch: (one.by, one.restored) for one in done.restored.switches} == {
-        "web": ("lease", True),
+        "web": (by, True),
         "mobile": ("restore", True),
         "sink-path": ("restore", True),
     }
-    assert "15 s after a drill's last word" in {one.switch: one.verified for one in done.restored.switches}["web"]
+    assert words in {one.switch: one.verified for one in done.restored.switches}["web"]
 
 
 @pytest.mark.usefixtures("interrupted")
