@@ -58,7 +58,8 @@ class Progress:
         for gate in record.gates:
             self._line(gate.verdict, f"{gate.source} {gate.title}")
         for rollback in record.rollback:
-            self._line(rollback.verdict, f"{self._levels[rollback.level]} rollback of {rollback.subject}: {rollback.reason}")
+            level = self._levels[rollback.level]
+            self._line(rollback.verdict, f"{level} rollback of {rollback.subject}: {rollback.reason}")
         self._console.print()
         self._line(record.verdict, record.title)
         reasons = "; ".join(record.decision.reasons)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from drills.evidence.canary import TRACED, Channel
 from drills.evidence.ledger import read_ledger
 from drills.evidence.records import Lane, LaneProved, Verdict
 from drills.verdict.judge import judge
@@ -62,6 +63,17 @@ def test_the_report_says_what_a_reviewer_needs_first(outcome: Any) -> None:
     for heading in ("## Checklist", "## SLO gates", "## Rollback", "## Timeline", "## What this drill did not show"):
         assert heading in report
     assert "drill run" in report
+
+
+def test_the_canary_was_everywhere_and_nothing_was_traced(outcome: Any) -> None:
+    """Every run plants its canary in each place that it records; traces and video are off until someone asks."""
+    record = outcome.record
+    private = outcome.out.parent / "state"
+
+    assert set(record.canary.channels) == {channel.value for channel in Channel if channel not in TRACED}
+    assert record.recordings == ()
+    assert [path.name for path in private.rglob("*") if path.suffix in {".zip", ".har", ".webm"}] == []
+    assert {one.path for one in record.artefacts if one.redactions} >= {"junit.xml", "pytest.html", "command-log.txt"}
 
 
 def test_junit_tells_the_same_story(outcome: Any) -> None:
