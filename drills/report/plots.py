@@ -47,6 +47,8 @@ _FONT = "DejaVu Sans"
 #: Inches.
 _WIDTH, _LEFT, _RIGHT, _PLOT, _HEAD, _AXIS, _ROW, _BUBBLES = 9.0, 0.78, 0.32, 2.6, 0.82, 0.62, 0.23, 0.2
 _COLUMNS, _LABEL, _SHOWN_MARKERS = 3, 34, 30
+#: A line at zero runs along the axis, which must not hide it.
+_ABOVE_AXES = 4
 _INK, _SOFT, _GRID, _PANEL, _EDGE = "#1f2328", "#59636e", "#e4e8ec", "#fcfdfe", "#c9d1d9"
 _LIMIT, _DISTURBED = "#b84a00", "#dfe4e9"
 #: Okabe and Ito's palette without yellow (too light on paper) and vermilion (kept for the limit).
@@ -190,7 +192,17 @@ def _line(axes: Axes, line: Line, number: int, highest: float) -> None:
     for run in segments(line.points):
         times, values = [at.timestamp() for at, _ in run], [value for _, value in run]
         dot = "o" if len(run) == 1 else ""
-        axes.plot(times, values, color=colour, linestyle=dash, linewidth=1.8, marker=dot, markersize=3.5, clip_on=False)
+        axes.plot(
+            times,
+            values,
+            color=colour,
+            linestyle=dash,
+            linewidth=1.8,
+            marker=dot,
+            markersize=3.5,
+            clip_on=False,
+            zorder=_ABOVE_AXES,
+        )
     for at in beyond(line.points):
         axes.plot([at.timestamp()], [highest], color=colour, marker="^", markersize=6, clip_on=False)
 
@@ -213,6 +225,8 @@ def _threshold(axes: Axes, threshold: Threshold, unit: str) -> None:
         color=_LIMIT,
         size=8.5,
         weight="bold",
+        zorder=_ABOVE_AXES,
+        bbox={"facecolor": _PANEL, "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
     )
 
 
@@ -273,8 +287,8 @@ def _notes(spec: PlotSpec) -> tuple[str, ...]:
         f"and {count(more, 'later moment')} not marked" if more > 0 else "",
         f"Shaded: {clip(reasons, 110)}" if reasons else "",
         "▲ beyond the largest bucket" if any(beyond(line.points) for line in spec.lines) else "",
-        "Where a line breaks, nothing was observed."
-        if any(len(segments(line.points)) > 1 for line in spec.lines)
+        "Where there is no line, nothing was observed, or too little to judge."
+        if any(value is None for line in spec.lines for _, value in line.points)
         else "",
     )
     return tuple(note for note in notes if note)

@@ -18,7 +18,7 @@ from drills.verdict.findings import Finding, compare, settle, upward
 from drills.verdict.measures import measure
 from drills.verdict.recording import Recording
 from drills.verdict.series import names
-from drills.verdict.spans import Floats
+from drills.verdict.spans import ROUNDING, Floats
 from drills.verdict.view import View, selectors, view
 
 
@@ -77,7 +77,8 @@ def rolling(
 ) -> tuple[tuple[datetime, float | None], ...]:
     """Return the measure over the rolling window, every ``step_seconds`` from the first sample to the last.
 
-    None is a gap: a window with too little coverage or too few events. ``window_seconds`` is the gate's unless given.
+    None is a gap: a window with too little coverage or too few events, or a moment at which nothing had been sampled
+    for longer than the scrapes are apart. ``window_seconds`` is the gate's unless given.
     """
     window = float(gate.window_seconds) if window_seconds is None else window_seconds
     if obstacles.unusable(samples):
@@ -87,7 +88,8 @@ def rolling(
         return ()
     points = np.arange(seen.moments[0], seen.moments[-1] + step_seconds / 2, step_seconds)
     measured = measure(seen, points)
-    shown = measured.judgeable & (not obstacles.absent(seen))
+    newest = seen.moments[np.searchsorted(seen.moments, points + ROUNDING, side="right") - 1]
+    shown = measured.judgeable & (points - newest <= seen.gap) & (not obstacles.absent(seen))
     return tuple(
         (datetime.fromtimestamp(float(point), UTC), float(value) if visible else None)
         for point, value, visible in zip(points, measured.values, shown, strict=True)

@@ -447,6 +447,17 @@ def test_rolling_values_have_gaps_where_nothing_can_be_said(
     )
 
 
+def test_a_gap_in_the_samples_is_seen_though_the_window_is_covered_enough(
+    gate: MakeGate, series: MakeSeries, samples: MakeSamples, moment: Moment
+) -> None:
+    """Five of a hundred seconds lost leave every window judgeable; the picture still shows when nobody looked."""
+    taken = samples([series("c", range(151)), series("c", range(156, 201), first=156)], seconds=200)
+    points = rolling(gate(INCREASE, window_seconds=100), taken, disturbances=[], step_seconds=1)
+
+    unseen = [at for at, value in points if value is None and at >= moment(100)]
+    assert unseen == [moment(153), moment(154), moment(155)]
+
+
 def test_a_gap_longer_than_the_window_takes_nothing_from_the_others(
     gate: MakeGate, series: MakeSeries, samples: MakeSamples
 ) -> None:
