@@ -48,12 +48,12 @@ def read_evidence(place: Path) -> Evidence:
     """Read the publication whose report or folder is ``place``.
 
     Raises:
-        RunNotFound: there is neither of them.
+        RunNotFound: there is nothing of a publication.
     """
     place = place.absolute()
     folder = place.with_suffix("") if place.suffix == ".md" else place
     report_path = folder.with_name(f"{folder.name}.md")
-    if not (folder.is_dir() or os.path.lexists(report_path)):
+    if not any(map(os.path.lexists, (report_path, folder / MANIFEST, folder / RECORD, folder / LEDGER))):
         raise RunNotFound(f"there is no published drill at {place}", remedy="name a report or its folder")
     problems: list[Deviation] = []
     files = dict(_files(folder, problems)) if folder.is_dir() else {}

@@ -13,7 +13,7 @@ import pytest
 
 from drills.attestation import examine, verify
 from drills.attestation.signature import Signature
-from drills.errors import IntegrityBroken
+from drills.errors import IntegrityBroken, RunNotFound
 from drills.evidence.attesting import bundle
 from drills.evidence.envelope import Envelope
 from drills.evidence.ledger import GENESIS, read_ledger, seal
@@ -218,6 +218,13 @@ def test_a_name_that_no_publication_has_is_told(folder: Path) -> None:
     rewritten(folder, files=tuple(files))
 
     assert any(line.startswith("WEB.png could never have been published") for line in deviations(folder))
+
+
+@pytest.mark.parametrize("place", ["", "nowhere", "nowhere.md"])
+def test_a_place_where_nothing_was_published_is_a_mistake_of_the_one_who_typed(place: str, folder: Path) -> None:
+    """The folder of all reports is not a report."""
+    with pytest.raises(RunNotFound, match="there is no published drill at"):
+        examine(folder.parent / place)
 
 
 def test_all_of_it_is_in_the_error(folder: Path) -> None:
