@@ -106,6 +106,18 @@ def test_the_forbidden_side_is_tinted() -> None:
     assert tinted(Threshold(0.01, ">", "gate")) > tinted(Threshold(0.002, ">", "gate"))
 
 
+def test_a_line_at_zero_is_as_thick_as_any() -> None:
+    """What a green gate draws runs along the axis, and is not hidden by it."""
+
+    def thickness(value: float) -> int:
+        line = Line("p95", tuple((at(n), value) for n in range(60)))
+        picture = np.asarray(pixels(plot_metric(PlotSpec("Lag", "events", (line,), LIMIT))), dtype=int)
+        column = picture[:, int(picture.shape[1] * 0.53), :3]
+        return int(np.sum(np.abs(column - (0, 114, 178)).sum(axis=1) < 90))
+
+    assert thickness(0.0) == thickness(0.005) >= 3
+
+
 @pytest.mark.parametrize(
     "spec",
     [
