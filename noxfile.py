@@ -123,7 +123,7 @@ def fuzz(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure beside what others do, each benchmark in a process of its own; words after -- name some of them."""
-    install(session, [*package(), *group("tests")])
+    install(session, [*package(), *group("tests"), *group("bench")])
     for name in session.posargs or sorted(path.stem for path in (ROOT / "tests" / "bench").glob("*.py")):
         session.run("python", "-m", f"tests.bench.{name}")
 

@@ -1,9 +1,9 @@
-"""How fast the drill's own parity audit is: ``python tests/bench/parity.py [documents] [PostgreSQL address]``.
+"""How fast the drill's own parity audit is: ``python -m tests.bench.parity [documents]``.
 
 Every figure is a median in documents a second of one core, from SQLite bytes that are in the page cache already. The
 limits beside it were taken in the same run: reading alone, reading and SHA-256 alone, and encoding everything anew.
-With the address of an empty database, the audit runs on PostgreSQL too, beside ``reladiff`` on the same tables where
-that is installed; it compares only keys and versions, and cannot hash documents.
+The audit runs on PostgreSQL too, where that is installed, beside ``reladiff`` on the same tables, which compares only
+keys and versions, and cannot hash documents; it refuses SQLite.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 import re
 import shutil
 import statistics
@@ -34,15 +35,17 @@ from drills.target.fields import SecretReference
 from drills.target.parity import statements
 from drills.target.parity.audit import ParityAudit, open_database
 from drills.target.parity.settings import HashScheme, ParitySettings
+from tests.real_staging.postgres import cluster
 
 DOCUMENTS = 1_000_000
+POSTGRES = "/usr/lib/postgresql"
 #: The aims of the project, on an idle machine.
 WANTED_PER_SECOND, WANTED_MEGABYTES = 150_000, 100
 ROUNDS, CHUNK = 5, 20_000
 NOTE = "n" * 560
-VIEWS = {
-    "held": "SELECT document_id AS id, last_runtime_seq AS version FROM convex_projection_checkpoints",
-    "read": "SELECT doc_key AS id, doc_version AS version FROM sync_read_models",
+KEYS = {
+    "held": "substr(document_id, 30)::varchar(80) AS id, last_runtime_seq AS version FROM convex_projection_checkpoints",
+    "read": "substr(doc_key, 30)::varchar(80) AS id, doc_version AS version FROM sync_read_models",
 }
 
 
@@ -116,6 +119,7 @@ def fill(url: str, count: int, *, nested: bool = False) -> None:
                 connection.execute(insert(checkpoints), [held for held, _ in waiting])
                 connection.execute(insert(read_models), [read for _, read in waiting])
                 waiting.clear()
+        connection.execute(text("ANALYZE"))
     engine.dispose()
 
 
@@ -162,7 +166,7 @@ def peak_megabytes() -> float:
 
 def in_child(url: str, name: str, count: int, rounds: int = ROUNDS) -> Figure:
     """Return what a process of its own measures, whose memory is that of the task alone."""
-    words = [sys.executable, __file__, "measure", url, name, str(count), str(rounds)]
+    words = [sys.executable, "-m", "tests.bench.parity", "measure", url, name, str(count), str(rounds)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     per_second, peak = json.loads(done.stdout)
     return Figure(name, per_second, peak)
@@ -181,21 +185,31 @@ def on_sqlite(count: int) -> list[Figure]:
         ]
 
 
-def on_postgresql(url: str, count: int) -> list[Figure]:
-    """Measure the audit on PostgreSQL and, where it is installed, ``reladiff`` on the same tables."""
-    fill(url, count)
-    figures = [in_child(url, "audit", count)]
-    if reladiff := shutil.which("reladiff"):
-        figures.append(Figure("reladiff, keys and versions only", count / seconds_of(reladiff, url, count), math.nan))
-    return figures
+def on_postgresql(count: int) -> list[Figure]:
+    """Measure the audit on a PostgreSQL of this moment and, where it is installed, ``reladiff`` on the same tables."""
+    with tempfile.TemporaryDirectory(prefix="khala-bench-") as folder, cluster(Path(folder) / "log") as postgres:
+        url = postgres.create("lanes").replace("postgresql:", "postgresql+psycopg:")
+        fill(url, count)
+        begun = time.monotonic()
+        audited = audit_of(url).every()
+        clock = Figure("audit, by the clock", count / (time.monotonic() - begun), math.nan)
+        figures = [in_child(url, "audit", count, 1), clock]
+        if audited.mismatches or audited.compared != count:
+            raise RuntimeError(f"the audit found {audited}")
+        if reladiff := shutil.which("reladiff", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}"):
+            taken = seconds_of(reladiff, url, count)
+            figures.append(Figure("reladiff of keys and versions, by the clock", count / taken, math.nan))
+        return figures
 
 
 def seconds_of(reladiff: str, url: str, count: int) -> float:
-    """Return how long ``reladiff`` takes; it knows no two names for one column, so that it is given two views."""
+    """Return how long ``reladiff`` takes on copies made for it: one name for a column, no slash in keys."""
     engine = create_engine(url)
     with engine.begin() as connection:
-        for view, query in VIEWS.items():
-            connection.execute(text(f"CREATE VIEW {view} AS {query}"))
+        for name, query in KEYS.items():
+            connection.execute(text(f"CREATE TABLE {name} AS SELECT {query}"))
+            connection.execute(text(f"ALTER TABLE {name} ADD PRIMARY KEY (id)"))
+            connection.execute(text(f"ANALYZE {name}"))
     engine.dispose()
     plain = url.replace("postgresql+psycopg", "postgresql")
     begun = time.monotonic()
@@ -219,9 +233,9 @@ def main(words: Sequence[str]) -> int:
     click.echo(f"{count:,} documents of 1 KB, SQLite, one core, page cache warm")
     for figure in figures:
         click.echo(str(figure))
-    if len(words) > 1:
-        click.echo("PostgreSQL, the drill's own time (the server's comes on top); reladiff by the wall clock")
-        for figure in on_postgresql(words[1], count):
+    if Path(POSTGRES).exists():
+        click.echo("the same on PostgreSQL: the drill's own time, and by the wall clock")
+        for figure in on_postgresql(count):
             click.echo(str(figure))
     audit = figures[0]
     good = audit.per_second >= WANTED_PER_SECOND and audit.megabytes <= WANTED_MEGABYTES

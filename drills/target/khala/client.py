@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Self
 
@@ -18,6 +18,8 @@ from drills.errors import FrameInvalid, TargetUnreachable
 from drills.target.traffic import CHANNEL, UPDATE_BATCH
 
 ANSWER_SECONDS = 5.0
+#: A third of the silence after which the server closes a channel.
+BEAT_SECONDS = 20.0
 STALE_CURSOR = "stale_cursor"
 #: What ends a visit early, and is a finding rather than a fault of the drill.
 FAILURES = (OSError, TimeoutError, websockets.WebSocketException, FrameInvalid, TargetUnreachable)
@@ -92,8 +94,7 @@ class KhalaClient:
 
     async def batches(self) -> AsyncIterator[Batch]:
         """Yield the batches of updates as they come, those that came already first."""
-        while True:
-            text = self._pushed.pop(0) if self._pushed else await self._receive()
+        async for text in self._texts():
             if _is_batch(text):
                 yield Batch(phoenix.decode(text).payload)
 
@@ -120,19 +121,37 @@ class KhalaClient:
                     return min(batch.watermarks, default=None)
         return None
 
+    async def updated(self, doc_key: str, version: int) -> None:
+        """Return when the document has come at this version or a later one."""
+        async for batch in self.batches():
+            if batch.carries(doc_key, version):
+                return
+
     async def stay(self, seconds: float) -> int | None:
-        """Let updates come for so long, decode none but the last, and return its watermark; None without any."""
+        """Let updates come for so long, decode none but the last, and return its watermark; None without any.
+
+        The channel is kept alive meanwhile.
+        """
         newest: str | None = None
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            try:
-                async with asyncio.timeout(left):
-                    while True:
-                        text = self._pushed.pop(0) if self._pushed else await self._receive()
-                        newest = text if _is_batch(text) else newest
-            except TimeoutError:
-                break
+            newest = await self._last_of(min(left, BEAT_SECONDS)) or newest
+            if left > BEAT_SECONDS:
+                await self.ask("sync:heartbeat", {})
         return None if newest is None else Batch(phoenix.decode(newest).payload).last
+
+    async def _last_of(self, seconds: float) -> str | None:
+        """Return the text of the last batch that comes within so long."""
+        newest = None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                async for text in self._texts():
+                    newest = text if _is_batch(text) else newest
+        return newest
+
+    async def _texts(self) -> AsyncIterator[str]:
+        while True:
+            yield self._pushed.pop(0) if self._pushed else await self._receive()
 
     async def _receive(self) -> str:
         text = await self._socket.recv()

@@ -134,11 +134,12 @@ class Probe:
     async def _update(self, client: KhalaClient) -> None:
         begun = time.monotonic()
         event = await asyncio.to_thread(self._cause) if self._cause else None
+        if event is None:
+            return
         try:
             async with asyncio.timeout(self._patience):
-                async for batch in client.batches():
-                    if event and batch.carries(event.doc_key, event.seq):
-                        self._figures.took("probe", Kind.UPDATE, begun)
-                        return
+                await client.updated(event.doc_key, event.seq)
         except TimeoutError:
             self.failures.append(f"an update was not there after {self._patience:g} s")
+        else:
+            self._figures.took("probe", Kind.UPDATE, begun)
