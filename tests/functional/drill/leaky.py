@@ -26,9 +26,11 @@ WORDS = {
     for name, value in os.environ.items()
     if (match := re.fullmatch(r"LEAK_(.+)_(?:SECRET|WORD)", name))
 }
-#: Runs in every page before its own scripts.
+#: Runs in every page before its own scripts. It gets the words backwards, so that a record of it holds none of them.
 SPEAK = """
-(words => {
+(backwards => {
+  const words = {};
+  for (const [channel, word] of Object.entries(backwards)) words[channel] = [...word].reverse().join("");
   if (!location.protocol.startsWith("http") || location.host === "canary.invalid" || window !== top) return;
   const hex = word => [...new TextEncoder().encode(word)].map(byte => byte.toString(16).padStart(2, "0")).join("");
   const escaped = word => [...word].map(one => "\\\\u" + one.charCodeAt(0).toString(16).padStart(4, "0")).join("");
@@ -94,7 +96,8 @@ SPEAK = """
 def pytest_configure(config: pytest.Config) -> None:
     """Make every browser context speak, and copy what passes the redactor."""
     del config
-    script = f"{SPEAK}({orjson.dumps(WORDS).decode()})"
+    backwards = {channel: word[::-1] for channel, word in WORDS.items()}
+    script = f"{SPEAK}({orjson.dumps(backwards).decode()})"
     new_context, redact = Browser.new_context, Redactor.redact_counted
     control = Path(os.environ["LEAK_CONTROL"]).open("a", encoding="utf-8", errors="replace")  # noqa: SIM115
 

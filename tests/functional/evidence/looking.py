@@ -24,7 +24,7 @@ DEEPEST = 4
 def words_in(content: bytes, words: Iterable[str]) -> set[str]:
     """Return those of ``words`` that can be found in ``content``, whatever stands around them."""
     wanted = {word: word.encode() for word in words}
-    return {word for layer in _layers(content, DEEPEST, set()) for word, code in wanted.items() if code in layer}
+    return {word for layer in _layers(content) for word, code in wanted.items() if code in layer}
 
 
 def words_in_folder(folder: Path, words: Iterable[str]) -> Mapping[str, list[str]]:
@@ -37,15 +37,15 @@ def words_in_folder(folder: Path, words: Iterable[str]) -> Mapping[str, list[str
     return found
 
 
-def _layers(content: bytes, depth: int, seen: set[bytes]) -> Iterator[bytes]:
-    if content in seen:
-        return
-    seen.add(content)
-    yield content
-    yield content.replace(b"\0", b"")
-    if depth:
-        for inner in (*_unpacked(content), *_undone(content)):
-            yield from _layers(inner, depth - 1, seen)
+def _layers(content: bytes) -> Iterator[bytes]:
+    """Yield ``content`` and all that is inside it, the least wrapped first: what was seen need not be opened again."""
+    seen, present = {content}, [content]
+    for _ in range(DEEPEST + 1):
+        yield from present
+        yield from (layer.replace(b"\0", b"") for layer in present)
+        inside = dict.fromkeys(inner for layer in present for inner in (*_unpacked(layer), *_undone(layer)))
+        present = [inner for inner in inside if inner not in seen]
+        seen |= inside.keys()
 
 
 def _unpacked(content: bytes) -> Iterator[bytes]:
