@@ -44,8 +44,8 @@ WANTED_PER_SECOND, WANTED_MEGABYTES = 150_000, 100
 ROUNDS, CHUNK = 5, 20_000
 NOTE = "n" * 560
 KEYS = {
-    "held": "substr(document_id, 30)::varchar(80) AS id, last_runtime_seq AS version FROM convex_projection_checkpoints",
-    "read": "substr(doc_key, 30)::varchar(80) AS id, doc_version AS version FROM sync_read_models",
+    "held": "substr(document_id, 30)::varchar AS id, last_runtime_seq AS version FROM convex_projection_checkpoints",
+    "read": "substr(doc_key, 30)::varchar AS id, doc_version AS version FROM sync_read_models",
 }
 
 
