@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from drills.errors import EvidenceError, IntegrityBroken
 from drills.evidence.attesting import Attestor
-from drills.evidence.decisions import DECISIONS, read_decisions
+from drills.evidence.decisions import DECISIONS, Recorded, read_decisions
 from drills.evidence.ledger import read_valid_prefix
 from drills.evidence.placing import put_anew
 from drills.evidence.publication import RECORD, Publication, Published, publish
@@ -88,7 +88,7 @@ def write_index(out: Path) -> Path:
     return _replace(out / INDEX, render_index(published_records(out), decisions, damage=damage))
 
 
-def decisions_of(out: Path) -> tuple[StageDecided, ...]:
+def decisions_of(out: Path) -> tuple[Recorded, ...]:
     """Return the stage decisions recorded in ``out``, oldest first.
 
     Raises:
@@ -102,7 +102,7 @@ def decisions_of(out: Path) -> tuple[StageDecided, ...]:
             f"{out / DECISIONS}: not what their own requirements give: decision {', '.join(wrong)}",
             remedy="fetch the original log",
         )
-    return tuple(entry.decided for entry in recorded)
+    return recorded
 
 
 def recent_decisions(out: Path, runbook: str) -> tuple[StageDecided, ...]:
@@ -131,7 +131,7 @@ def append_step_summary(summary: str) -> None:
 def _decisions(out: Path) -> tuple[tuple[StageDecided, ...], str]:
     """Return the decisions, or none and what is wrong with the log: a drill is published all the same."""
     try:
-        return decisions_of(out), ""
+        return tuple(entry.decided for entry in decisions_of(out)), ""
     except EvidenceError as error:
         return (), error.message
 

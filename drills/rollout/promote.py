@@ -9,21 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from drills.canonical import digest
 from drills.clock import Clock
 from drills.errors import ConfigurationError
-from drills.evidence.decisions import Recorded, read_decisions, record_decision
+from drills.evidence.decisions import Recorded, record_decision
 from drills.evidence.records import TargetFacts
 from drills.evidence.redaction import Redactor
-from drills.plugin.course import Course, chart
-from drills.plugin.publishing import write_index
+from drills.plugin.course import chart
+from drills.plugin.publishing import decisions_of, write_index
 from drills.report.decisions import anchor
 from drills.restore.state import PRIVATE, StateFolder
 from drills.rollout.samples import samples_of
 from drills.rollout.shelf import Shelf
 from drills.runbook.model import Runbook, Stage
 from drills.target.environment import target_facts
+from drills.target.profile import Profile
 from drills.verdict.business_days import BusinessDays
 from drills.verdict.case import Began, Gates, StageCase
 from drills.verdict.gates import metrics_of
@@ -55,10 +57,9 @@ def promote(question: Question, state: StateFolder, clock: Clock) -> Recorded:
         ConfigurationError: the step is not one of the runbook, or something in the profile is wrong.
         EvidenceError: the log of decisions is damaged, or the decision cannot be recorded.
     """
-    course = chart(question.target, question.runbook, allow_production=True)
-    origin, destination = step(course.runbook, question.origin, question.destination)
     redactor = Redactor()
-    decided = decide_stage(_case(question, course, (origin, destination), clock, redactor), clock.now())
+    inquiry = _Inquiry.begin(question, clock, redactor)
+    decided = decide_stage(inquiry.case(*step(inquiry.runbook, question.origin, question.destination)), inquiry.now)
     recorded = record_decision(question.out, decided, _lock(state, question.out), clock, redactor)
     write_index(question.out)
     return recorded
@@ -88,36 +89,84 @@ def _place(stages: Sequence[Stage], name: str) -> int:
     )
 
 
-def _case(
-    question: Question, course: Course, stages: tuple[Stage, Stage], clock: Clock, redactor: Redactor
-) -> StageCase:
-    runbook, profile = course.runbook, course.profile
-    origin, destination = stages
-    shelf = Shelf.of(question.out)
-    target = target_facts(profile) if profile else _embedded(shelf, runbook)
-    log = [
-        entry
-        for entry in read_decisions(question.out)
-        if (entry.decided.runbook, entry.decided.target) == (runbook.id, target.name)
-    ]
-    went = [entry for entry in log if entry.decided.value == "GO"]
-    days = BusinessDays((profile.calendar if profile else None) or runbook.calendar)
-    return StageCase(
-        runbook=runbook,
-        runbook_digest=digest(runbook.model_dump(mode="json")),
-        target=target,
-        origin=origin,
-        destination=destination,
-        days=days,
-        gates=_gates(course, origin, target, shelf, days, clock, redactor),
-        began=_began(question, went, origin),
-        drill=shelf.newest(runbook.id, target),
-        unread=shelf.unread,
-        missing=shelf.without(entry.decided.drill_id for entry in log if entry.decided.drill_id),
-        last=log[-1].decided if log else None,
-        reached=went[-1].decided.to_title if went else None,
-        operator=question.operator or (profile.operator if profile else "") or _whoever(),
-    )
+@dataclass(frozen=True, slots=True)
+class _Inquiry:
+    """A question, and everything that is at hand to answer it. ``log`` holds the decisions on this target."""
+
+    question: Question
+    runbook: Runbook
+    profile: Profile | None
+    target: TargetFacts
+    shelf: Shelf
+    log: tuple[Recorded, ...]
+    now: datetime
+    clock: Clock
+    redactor: Redactor
+
+    @classmethod
+    def begin(cls, question: Question, clock: Clock, redactor: Redactor) -> Self:
+        """Read the profile, the runbook, what was published, and what was decided."""
+        course = chart(question.target, question.runbook, allow_production=True)
+        shelf = Shelf.of(question.out)
+        target = target_facts(course.profile) if course.profile else _embedded(shelf, course.runbook)
+        here = (course.runbook.id, target.name)
+        log = tuple(one for one in decisions_of(question.out) if (one.decided.runbook, one.decided.target) == here)
+        return cls(question, course.runbook, course.profile, target, shelf, log, clock.now(), clock, redactor)
+
+    @property
+    def went(self) -> Recorded | None:
+        """The newest decision that was GO."""
+        return next((one for one in reversed(self.log) if one.decided.value == "GO"), None)
+
+    def case(self, origin: Stage, destination: Stage) -> StageCase:
+        """Return what the decision is made from; the source of metrics is asked now."""
+        days = BusinessDays((self.profile.calendar if self.profile else None) or self.runbook.calendar)
+        named = self.question.operator or (self.profile.operator if self.profile else "")
+        return StageCase(
+            runbook=self.runbook,
+            runbook_digest=digest(self.runbook.model_dump(mode="json")),
+            target=self.target,
+            origin=origin,
+            destination=destination,
+            days=days,
+            gates=self._gates(origin, days),
+            began=self._began(origin),
+            drill=self.shelf.newest(self.runbook.id, self.target),
+            unread=self.shelf.unread,
+            missing=self.shelf.without(one.decided.drill_id for one in self.log if one.decided.drill_id),
+            last=self.log[-1].decided if self.log else None,
+            reached=self.went.decided.to_title if self.went else None,
+            operator=named or f"{getpass.getuser()}@{socket.gethostname()}",
+        )
+
+    def _began(self, origin: Stage) -> Began | None:
+        """Return when the stage began: the later of the newest GO that led to it and of what was said with --since.
+
+        What was said does not stand against a newer GO that led elsewhere.
+        """
+        went, since = self.went, self.question.since
+        here = went is not None and went.decided.to_stage == origin.id
+        known = []
+        if since and (went is None or here or since > went.decided.decided_at):
+            known.append(Began(since, "said with --since"))
+        if went and here:
+            known.append(Began(went.decided.decided_at, f"decision {went.number} was GO", anchor(went.decided)))
+        return max(known, key=lambda began: began.at, default=None)
+
+    def _gates(self, origin: Stage, days: BusinessDays) -> Gates:
+        begin = hold_from(self.runbook, origin.hold, days, self.now)
+        first = samples_from(self.runbook, begin)
+        metrics = frozenset(name for gate in self.runbook.gates for name in metrics_of(gate))
+        held = samples_of(self.profile, metrics, (first, self.now), self.clock, self.redactor)
+        judged = judge_hold(
+            self.runbook,
+            held.samples,
+            settings=self.target.settings,
+            disturbances=self.shelf.disturbances(self.target, first, self.now),
+            period=(begin, self.now),
+        )
+        seal = digest(held.samples.model_dump(mode="json")) if held.samples else None
+        return Gates(begin=begin, source=held.source, digest=seal, judged=judged, problem=held.problem)
 
 
 def _embedded(shelf: Shelf, runbook: Runbook) -> TargetFacts:
@@ -126,55 +175,7 @@ def _embedded(shelf: Shelf, runbook: Runbook) -> TargetFacts:
     return newest.record.target if newest else EMBEDDED
 
 
-def _began(question: Question, went: Sequence[Recorded], origin: Stage) -> Began | None:
-    """Return when the stage began: the later of the newest GO that led to it and of what was said with ``--since``.
-
-    What was said does not count against a newer GO that led elsewhere.
-    """
-    last = went[-1] if went else None
-    here = last is not None and last.decided.to_stage == origin.id
-    known = []
-    if question.since and (last is None or here or question.since > last.decided.decided_at):
-        known.append(Began(question.since, "said with --since"))
-    if last and here:
-        known.append(Began(last.decided.decided_at, f"decision {last.number} was GO", anchor(last.decided)))
-    return max(known, key=lambda began: began.at, default=None)
-
-
-def _gates(
-    course: Course,
-    origin: Stage,
-    target: TargetFacts,
-    shelf: Shelf,
-    days: BusinessDays,
-    clock: Clock,
-    redactor: Redactor,
-) -> Gates:
-    runbook, now = course.runbook, clock.now()
-    begin = hold_from(runbook, origin.hold, days, now)
-    first = samples_from(runbook, begin)
-    metrics = frozenset(name for gate in runbook.gates for name in metrics_of(gate))
-    held = samples_of(course.profile, metrics, (first, now), clock, redactor)
-    return Gates(
-        begin=begin,
-        source=held.source,
-        digest=digest(held.samples.model_dump(mode="json")) if held.samples else None,
-        judged=judge_hold(
-            runbook,
-            held.samples,
-            settings=target.settings,
-            disturbances=shelf.disturbances(target, first, now),
-            period=(begin, now),
-        ),
-        problem=held.problem,
-    )
-
-
 def _lock(state: StateFolder, out: Path) -> Path:
     """Return a private file that guards the log in ``out``: beside the log it would have to be published."""
     state.root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
     return state.root / f"decisions-{hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:16]}.lock"
-
-
-def _whoever() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"

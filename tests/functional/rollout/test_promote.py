@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from drills.cli import main
+from drills.evidence.ledger import seal
 from drills.evidence.records import StageDecided, Verdict
 from drills.plugin.publishing import recent_decisions, write_index
 from drills.report.render import render_report
@@ -267,6 +268,19 @@ def test_a_log_that_was_altered_is_not_believed(rollout: Rollout, command: list[
     assert "was altered" in done.output
     assert log.read_bytes() == before
     assert "The log of stage decisions cannot be believed" in (rollout.out / "README.md").read_text()
+
+
+def test_a_forged_decision_is_found_although_its_chain_is_whole(rollout: Rollout) -> None:
+    """Who seals a GO of his own still has to have every requirement on his side."""
+    rollout.ask(*B_TO_C)
+    log = rollout.out / "decisions.jsonl"
+    forged = rollout.decisions[0].model_copy(update={"value": "GO"})
+    entry = json.loads(log.read_text())
+    log.write_bytes(seal(1, entry["at"], entry["previous"], forged.model_dump(mode="json")) + b"\n")
+    code, said = rollout.ask(*B_TO_C)
+
+    assert code == 12
+    assert "not what their own requirements give: decision 1" in said
 
 
 def test_decisions_made_at_the_same_time_are_all_recorded(rollout: Rollout) -> None:
