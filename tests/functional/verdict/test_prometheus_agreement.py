@@ -9,8 +9,11 @@ from datetime import datetime, timedelta
 import httpx2
 import pytest
 
-from drills.evidence.records import JudgedGate, Samples, Series, Verdict
+from drills.clock import SYSTEM_CLOCK
+from drills.evidence.records import JudgedGate, Samples, Verdict
 from drills.runbook.model import Gate
+from drills.target.metrics.settings import PrometheusSettings
+from drills.target.metrics.sources import metric_source
 from drills.verdict.gates import judge_gate, rolling
 from tests.functional.history import HOUR, SPANS, Span, scrapes
 
@@ -44,20 +47,16 @@ def number(prometheus: httpx2.Client, question: str, at: datetime) -> float:
 
 
 def raw(prometheus: httpx2.Client, span: Span, at: datetime, names: Sequence[str]) -> Samples:
-    """Return the raw samples of ``span`` up to ``at``, as Prometheus has them."""
-    found = []
-    for name in names:
-        for answer in ask(prometheus, f'{name}{{job="{span.job}"}}[{span.seconds}s]', at):
-            labels, pairs = answer["metric"], answer["values"]
-            assert isinstance(labels, dict)
-            assert isinstance(pairs, list)
-            times, values = zip(*((float(time), float(value)) for time, value in pairs), strict=True)
-            kept = {key: value for key, value in labels.items() if key != "__name__"}
-            found.append(Series(metric=name, labels=kept, times=times, values=values))
-    start = at - timedelta(seconds=span.seconds)
-    return Samples(
-        source="prometheus", started_at=start, finished_at=at, interval_seconds=span.interval, series=tuple(found)
+    """Return the raw samples of ``span`` up to ``at``, as the drill's own source gets them from Prometheus."""
+    settings = PrometheusSettings(
+        kind="prometheus",
+        url=str(prometheus.base_url).removesuffix("/api/v1/"),
+        interval_seconds=span.interval,
+        matchers={"job": span.job},
     )
+    source = metric_source(settings, prefix="", clock=SYSTEM_CLOCK, read=lambda _: "")
+    with source:
+        return source.samples(names, at - timedelta(seconds=span.seconds), at)
 
 
 def a_gate(measure: Mapping[str, object], window: int, **rest: object) -> Gate:
