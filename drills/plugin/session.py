@@ -208,11 +208,14 @@ class DrillSession:
             EvidenceError: the evidence cannot be published; it stays in the run folder.
         """
         traces = self.options.traces
-        recordings = self.captures.conclude(self.ledger, self.store, traces=traces is not None)
-        self.ledger.close()
-        record = judge_run(self.folder)
-        published = publish_run(self.folder, record, self.redactor, self.options.out, self.key)
+        with self.captures.refused_for_good():
+            recordings = self.captures.conclude(self.ledger, self.store, traces=traces is not None)
+            self.ledger.close()
+            record = judge_run(self.folder)
+            published = publish_run(self.folder, record, self.redactor, self.options.out, self.key)
         self.progress.conclude(record, str(published.report))
+        signed_by = published.manifest.signed_by
+        self.progress.say(f"signed by {signed_by}" if signed_by else "unsigned: `drill keygen` makes a key")
         if traces:
             self.progress.say(f"traces: {self.captures.hand_out(recordings, traces, published.folder.name)}")
         elif self.captures.recorder:

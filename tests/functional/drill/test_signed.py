@@ -160,6 +160,11 @@ def test_the_key_is_nowhere_in_the_evidence(folder: Path, signing_key: Path) -> 
     assert [path.name for path in files if body[-43:] in path.read_bytes()] == []
 
 
+def test_the_drill_says_that_it_signed(outcome: Any, public: Path) -> None:
+    """The last lines name the key, so that the operator sees a wrong one."""
+    assert f"signed by {PublicKey.load(public).fingerprint}" in outcome.output
+
+
 def test_a_run_can_be_signed_later(outcome: Any, tmp_path: Path) -> None:
     """`drill report` publishes it again, signed with the key that it is given, or unsigned without one."""
     write_key_pair(tmp_path / "other.key")
