@@ -55,3 +55,8 @@ class RunFolder:
     def recordings(self) -> Path:
         """The folder of raw traces and HAR archives, inside the quarantine."""
         return self.quarantine / "recordings"
+
+    @property
+    def refusal(self) -> Path:
+        """The file that says why this run may not be published, by any later command either."""
+        return self.root / "refused.txt"

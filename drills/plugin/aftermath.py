@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from drills.clock import SYSTEM_CLOCK, Clock
-from drills.errors import LeaseHeld, RunNotFound
+from drills.errors import LeaseHeld, RunNotFound, SecretFound
 from drills.evidence.ledger import Ledger, read_valid_prefix
 from drills.evidence.publication import Published
 from drills.evidence.records import DrillFinished, DrillRecord, DrillStarted, LedgerEntry
@@ -57,10 +58,13 @@ def publish_again(
     Raises:
         LeaseHeld: the drill is still at it.
         SigningKeyInvalid: the key cannot be used.
+        SecretFound: the drill itself was refused for that; what it knew as a secret is no longer known.
         EvidenceError: the evidence cannot be read or published.
     """
+    _demand_no_refusal(folder)
     entries = _entries(folder)
     redactor = Redactor()
+    redactor.register_environment(os.environ)
     key = take_key(sign_key, redactor)
     if not _is_closed(entries):
         if _alive(state, entries):
@@ -68,6 +72,15 @@ def publish_again(
         _write_last_words(folder, state, redactor, clock)
     record = judge_run(folder)
     return record, publish_run(folder, record, redactor, out or _destination(folder), key)
+
+
+def _demand_no_refusal(folder: RunFolder) -> None:
+    if folder.refusal.is_file():
+        raise SecretFound(
+            f"run {folder.root.name} was refused when it ended, and stays so:\n"
+            + folder.refusal.read_text(encoding="utf-8"),
+            remedy="find out how the secret got past the redactor, then drill again",
+        )
 
 
 def _entries(folder: RunFolder) -> tuple[LedgerEntry, ...]:

@@ -7,11 +7,13 @@ quarantine and come out of it without secrets, and pytest's own reports become a
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from drills.errors import SecretFound
 from drills.evidence.artefacts import ArtefactStore
 from drills.evidence.canary import TRACED, VARIABLE, Channel
 from drills.evidence.ledger import Ledger
@@ -80,6 +82,15 @@ class Captures:
             ledger.append(Observation(id="recordings-lost", item="", title="Recordings that were lost", facts=facts))
         self._write_down_canary(ledger, store)
         return recordings
+
+    @contextmanager
+    def refused_for_good(self) -> Iterator[None]:
+        """Let no later command publish what is refused here for a secret: it would not know that secret any more."""
+        try:
+            yield
+        except SecretFound as error:
+            self._folder.refusal.write_text(f"{error.message}\n", encoding="utf-8")
+            raise
 
     def hand_out(self, recordings: tuple[Scrubbed, ...], out: Path, name: str) -> Path:
         """Write the recordings for whoever keeps them, and return their folder.

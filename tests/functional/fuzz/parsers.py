@@ -108,6 +108,20 @@ def _traces() -> tuple[bytes, ...]:
     return (file.getvalue(),)
 
 
+def _events() -> tuple[bytes, ...]:
+    with zipfile.ZipFile(io.BytesIO(_traces()[0])) as archive:
+        return tuple(archive.read(name) for name in ("trace.trace", "trace.network"))
+
+
+def _zipped(events: bytes) -> bytes:
+    """Return an archive that is in order, whatever is in it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("trace.trace", events)
+        archive.writestr("resources/0123456789012345678901234567890123456789.jsonl", events)
+    return file.getvalue()
+
+
 def _hars() -> tuple[bytes, ...]:
     pairs = [{"name": "Authorization", "value": "Bearer x"}, {"name": "token", "value": "y"}]
     request = {"url": "http://x/?token=y", "headers": pairs, "cookies": pairs, "queryString": pairs}
@@ -176,6 +190,7 @@ PARSERS: Mapping[str, Parser] = {
     "ledger": Parser(_from_file(read_ledger, "ledger.jsonl"), _ledgers),
     "ledger of a killed drill": Parser(_from_file(read_valid_prefix, "ledger.jsonl"), _ledgers),
     "trace": Parser(lambda content: scrubbed_trace(content, _redactor()), _traces),
+    "events of a trace": Parser(lambda content: scrubbed_trace(_zipped(content), _redactor()), _events),
     "HAR": Parser(lambda content: scrubbed_har(content, _redactor()), _hars),
     "Phoenix frame": Parser(_hear, _frames),
     "traffic of a surface": Parser(_traffic, _frames),
