@@ -9,6 +9,7 @@ from typing import TypedDict
 from playwright.sync_api import BrowserContext
 from playwright.sync_api import Error as PlaywrightError
 
+from drills.evidence.naming import slug
 from drills.target.browser.decoy import plant
 
 
@@ -74,4 +75,4 @@ class Recorder:
     def _path(self, name: str, suffix: str) -> Path:
         """Return a path that no earlier recording has: a name may be followed more than once."""
         count = self._names[name + suffix] = self._names.get(name + suffix, 0) + 1
-        return self.folder / f"{name}{f'-{count}' if count > 1 else ''}{suffix}"
+        return self.folder / f"{slug(name)}{f'-{count}' if count > 1 else ''}{suffix}"
