@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,9 +17,11 @@ def compare(*words: str | Path) -> Result:
     return CliRunner().invoke(main, ["compare", *map(str, words)])
 
 
-@pytest.fixture
-def two(rollout: Rollout) -> tuple[Path, Path]:
+@pytest.fixture(scope="module")
+def two(well_rolled_out: Rollout, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Return the reports of two drills, of which the second has another objective."""
+    rollout = Rollout(tmp_path_factory.mktemp("compared"))
+    shutil.copytree(well_rolled_out.home, rollout.home, dirs_exist_ok=True)
     (first,) = rollout.out.glob("*-full-drill.md")
     second = rollout.drilled(ago=timedelta(minutes=1), settings={"lane-target-ms": 50, "incident-threshold": 0.05})
     return first, second
@@ -54,13 +57,14 @@ def test_json_holds_the_same_changes(two: tuple[Path, Path]) -> None:
     } in (document["changes"])
 
 
-def test_evidence_that_was_altered_is_not_compared(two: tuple[Path, Path]) -> None:
+def test_evidence_that_was_altered_is_not_compared(two: tuple[Path, Path], rollout: Rollout) -> None:
     """What is not as it was published says nothing: exit code 12, and what is wrong with which of the two."""
-    two[0].write_text(two[0].read_text() + "And all was well.\n")
-    done = compare(*two)
+    (altered,) = rollout.out.glob("*-full-drill.md")
+    altered.write_text(altered.read_text() + "And all was well.\n")
+    done = compare(two[1], altered)
 
     assert (done.exit_code, done.stdout) == (12, "")
-    assert two[0].stem in done.stderr
+    assert altered.stem in done.stderr
 
 
 def test_a_drill_that_is_not_there_is_named(two: tuple[Path, Path]) -> None:

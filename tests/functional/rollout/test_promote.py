@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import subprocess
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,8 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from drills.cli import main
+from drills.clock import SYSTEM_CLOCK
+from drills.evidence.decisions import record_decision
 from drills.evidence.ledger import seal
 from drills.evidence.records import StageDecided, Verdict
+from drills.evidence.redaction import Redactor
 from drills.plugin.publishing import recent_decisions, write_index
 from drills.report.render import render_report
 from drills.rollout.shelf import verified_record
@@ -285,8 +288,25 @@ def test_a_forged_decision_is_found_although_its_chain_is_whole(rollout: Rollout
 
 def test_decisions_made_at_the_same_time_are_all_recorded(rollout: Rollout) -> None:
     """The log is one chain, also when several people ask at once."""
-    words = ["promote", *A_TO_B, "--target", str(rollout.profile), "--out", str(rollout.out)]
-    asked = [subprocess.Popen([sys.executable, "-m", "drills", *words], stdout=subprocess.DEVNULL) for _ in range(2)]
+    rollout.ask(*A_TO_B)
+    (decided,) = rollout.decisions
 
-    assert [process.wait(timeout=120) for process in asked] == [0, 0]
-    assert len(rollout.decisions) == 2
+    def record(_: int) -> int:
+        return record_decision(rollout.out, decided, rollout.home / "lock", SYSTEM_CLOCK, Redactor()).number
+
+    with ThreadPoolExecutor(8) as people:
+        numbers = sorted(people.map(record, range(16)))
+
+    assert numbers == list(range(2, 18))
+    assert len(rollout.decisions) == 17
+
+
+def test_a_secret_is_not_recorded(rollout: Rollout) -> None:
+    """What the redactor knows is taken out of a decision before it is written."""
+    rollout.ask(*A_TO_B)
+    redactor = Redactor()
+    redactor.register("canary-in-a-name", "operator-token")
+    decided = rollout.decisions[0].model_copy(update={"operator": "canary-in-a-name"})
+    record_decision(rollout.out, decided, rollout.home / "lock", SYSTEM_CLOCK, redactor)
+
+    assert rollout.decisions[-1].operator == "«redacted:operator-token»"
