@@ -53,6 +53,14 @@ def test_an_error_says_what_to_do_next() -> None:
     assert str(error) == "No browser.\n  next: install one"
 
 
+def test_a_message_is_for_a_person() -> None:
+    """What it quotes may come from a file of any size: the end of that is cut, and it says so."""
+    error = DrillError(f"metrics.txt is not OpenMetrics: {'x' * 1_000_000}")
+
+    assert len(error.message) < 21_000
+    assert error.message.endswith("x … (cut)")
+
+
 def test_an_error_without_a_remedy_promises_none() -> None:
     """Without a remedy only the message is shown."""
     assert str(DrillError("It broke.")) == "It broke."
