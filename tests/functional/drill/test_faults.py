@@ -46,7 +46,7 @@ class Trial:
 JOINED, CARRIED = "sockets that joined sync:v1", "authority events that arrived in frames of sync:v1"
 CONTACTS, FALLBACK = "contacts with the legacy host from app start on", "authority events that arrived in answers"
 LINGERS, OTHERS = "Khala sockets opened", "other client flags that changed with this one"
-STILL_KHALA, STILL_LEGACY = "surfaces that still got the event over Khala", "the legacy lane still gets authority"
+STILL_KHALA, STILL_LEGACY = "surfaces that still got updates over Khala", "the legacy lane still gets authority"
 TRIALS = [
     Trial(
         "web",
