@@ -54,7 +54,7 @@ def raw(prometheus: httpx2.Client, span: Span, at: datetime, names: Sequence[str
         interval_seconds=span.interval,
         matchers={"job": span.job},
     )
-    source = metric_source(settings, prefix="", clock=SYSTEM_CLOCK, read=lambda _: "")
+    source = metric_source(settings, clock=SYSTEM_CLOCK, read=lambda _: "")
     with source:
         return source.samples(names, at - timedelta(seconds=span.seconds), at)
 
