@@ -112,13 +112,13 @@ class RecordedJson:
         params = members.get("params")
         if members.get("method") in TYPING and isinstance(params, dict):
             members = {**members, "params": self._without(params, ("value", "text"))}
-        return self._without(members, tuple(_private_keys(members, within)))
+        for key in _telling_keys(members, within):
+            self._redactor.learn_opaque(str(members.get(key)))
+        return self._without(members, _private_keys(members, within))
 
     def _without(self, members: Pairs, keys: Iterable[str]) -> dict[str, JsonValue]:
-        """Return the members with a marker in the place of what ``keys`` held, now known as secrets."""
+        """Return the members with a marker in the place of what ``keys`` held."""
         held = [key for key in dict.fromkeys(keys) if key in members and _holds_text(members[key])]
-        for value in (members[key] for key in held):
-            self._redactor.learn_opaque(value if isinstance(value, str) else "")
         self.count += len(held)
         return {**members, **dict.fromkeys(held, marker("member"))}
 
@@ -162,10 +162,18 @@ class RecordedJson:
 
 
 def _private_keys(members: Pairs, within: str) -> Iterator[str]:
-    """Yield the keys of a JSON object whose values are private: by their own name, or by the name in a neighbour."""
-    if within in PRIVATE_LISTS or _secret(members.get("name")):
+    """Yield the keys of a JSON object whose values nobody needs to see, or may see."""
+    if within in PRIVATE_LISTS or str(members.get("type")).lower() in PRIVATE_FIELDS:
         yield from _FIELD_VALUES
-    if str(members.get("type")).lower() in PRIVATE_FIELDS:
+    yield from _telling_keys(members, within)
+
+
+def _telling_keys(members: Pairs, within: str) -> Iterator[str]:
+    """Yield the keys whose values are secrets, by their own name or that of a neighbour: they may stand elsewhere too.
+
+    What a page stores or hides need not be one: it also stores what everyone may see.
+    """
+    if within == "cookies" or _secret(members.get("name")) or members.get("type") == "password":
         yield from _FIELD_VALUES
     if _secret(members.get("k")):
         yield "v"

@@ -29,9 +29,7 @@ VIEWER = Path(playwright.__file__).parent / "driver" / "package" / "lib" / "vite
 #: Words without blanks, as secrets are; each of its own.
 WORDS = {channel: f"canary-{channel}-{number:02d}+x/9" for number, channel in enumerate(CHANNELS)}
 #: Nobody tells the redactor of these: they are known by where they stand.
-UNREGISTERED = frozenset(
-    {"password-input", "hidden-input", "typed", "query-key", "bearer", "set-cookie", "socket-query"}
-)
+UNREGISTERED = frozenset({"password-input", "typed", "query-key", "bearer", "set-cookie", "socket-query"})
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,15 @@ def test_an_ordinary_word_in_a_private_place_is_not_learned() -> None:
     assert redactor.redact(f"dark {'a' * 40}") == f"dark {'a' * 40}"
 
 
+def test_what_a_page_stores_is_hidden_and_not_learned() -> None:
+    """A document's id in the page's storage goes from the trace, and stays in the report."""
+    redactor, document = Redactor(), "runtime/codex_worker_summary:codexw_03"
+    value = RecordedJson(redactor).value({"localStorage": [{"name": "last", "value": document}]})
+
+    assert value == {"localStorage": [{"name": "last", "value": "«redacted:member»"}]}
+    assert redactor.redact(document) == document
+
+
 def test_an_auth_token_of_a_socket_is_learned() -> None:
     """Phoenix sends it as unpadded base64 in a header: it is known wherever it comes back plainly."""
     redactor = Redactor()
