@@ -34,7 +34,10 @@ def export() -> None:
 @OUTPUT
 @explained
 def prometheus_rules_command(runbook: str | None, target: str | None, output: Path | None) -> None:
-    """Recording and alert rules for Prometheus, one alert for a broken gate and one for a silent one."""
+    """Rules for Prometheus.
+
+    Each gate is recorded, with an alert that it is broken and one that nothing can be said of it.
+    """
     _write(prometheus_rules(*_read(runbook, target)), output)
 
 
@@ -44,7 +47,10 @@ def prometheus_rules_command(runbook: str | None, target: str | None, output: Pa
 @OUTPUT
 @explained
 def grafana_command(runbook: str | None, target: str | None, output: Path | None) -> None:
-    """A dashboard for Grafana with the required panels, the thresholds, and annotations of drills."""
+    """A dashboard for Grafana.
+
+    It has the required panels and every gate, the thresholds, and annotations of drills.
+    """
     _write(grafana_dashboard(*_read(runbook, target)), output)
 
 
@@ -53,7 +59,10 @@ def grafana_command(runbook: str | None, target: str | None, output: Path | None
 @OUTPUT
 @explained
 def grafana_annotations_command(place: Path, output: Path | None) -> None:
-    """A published drill as annotations, each of them a body for Grafana's POST /api/annotations."""
+    """A published drill for Grafana's annotations.
+
+    Each of them is a body for POST /api/annotations. The drill is verified first.
+    """
     _write(grafana_annotations(verified_record(place)), output)
 
 

@@ -72,8 +72,9 @@ def test_json_is_the_recorded_decision(rollout: Rollout) -> None:
     assert (StageDecided.model_validate(json.loads(said)),) == rollout.decisions
 
 
-def test_decisions_are_shown_with_their_evidence(rollout: Rollout) -> None:
-    """The page of decisions links each reason to what shows it, and the index links to the decision."""
+def test_decisions_are_shown_with_their_evidence(rollout: Rollout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of decisions links each reason to what shows it; the index and a GitHub job's summary show it too."""
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(rollout.home / "summary.md"))
     rollout.ask(*A_TO_B)
     page, index = ((rollout.out / name).read_text() for name in ("decisions.md", "README.md"))
     (report,) = (path.name for path in rollout.out.glob("*-full-drill.md"))
@@ -86,6 +87,7 @@ def test_decisions_are_shown_with_their_evidence(rollout: Rollout) -> None:
     anchor = f"decision-{rollout.decisions[0].decided_at:%Y%m%d-%H%M%S}"
     assert f'<a id="{anchor}"></a>' in page
     assert f"(decisions.md#{anchor})" in index
+    assert (rollout.home / "summary.md").read_text() in page
 
 
 def test_the_next_report_tells_the_decisions_since_the_last_drill(rollout: Rollout) -> None:
