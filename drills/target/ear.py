@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-import websockets
-from websockets.asyncio.client import connect
-
-from drills import phoenix
-from drills.errors import FrameInvalid, TargetUnreachable
+from drills.target.khala.client import BEAT_SECONDS, FAILURES, KhalaClient
 from drills.target.ports import Stimulus
-from drills.target.traffic import CHANNEL, UPDATE_BATCH
 
-OPEN_SECONDS, BEAT_SECONDS, AGAIN_SECONDS, LEAVE_SECONDS = 5.0, 15.0, 1.0, 5.0
+AGAIN_SECONDS, LEAVE_SECONDS = 1.0, 5.0
 #: More than a drill can use; the oldest are forgotten.
 MOST_KEPT = 10_000
 
@@ -30,14 +26,13 @@ class Ear:
     """
 
     def __init__(self, socket_url: str, topic: str, document_prefix: str, token: Callable[[], str]) -> None:
-        self._url = f"{socket_url}?vsn={phoenix.SERIALIZER_VERSION}"
+        self._url = socket_url
         self._topic = topic
         self._prefix = document_prefix
         self._token = token
         self._heard: list[Stimulus] = []
         self._dropped = 0
         self._head: int | None = None
-        self._early: list[dict[str, object]] = []
         self._trouble = ""
         self._lock = threading.Lock()
         self._stop: Callable[[], object] = lambda: None
@@ -84,41 +79,29 @@ class Ear:
     async def _visit_once(self) -> None:
         try:
             await self._visit()
-        except (OSError, TimeoutError, websockets.WebSocketException, FrameInvalid, TargetUnreachable) as error:
+        except FAILURES as error:
             self._trouble = f"{type(error).__name__}: {error}".split("?token=")[0]
         finally:
-            self._head, self._early = None, []
+            self._head = None
         await asyncio.sleep(AGAIN_SECONDS)
 
     async def _visit(self) -> None:
         token = await asyncio.to_thread(self._token)
-        async with connect(f"{self._url}&token={token}", proxy=None, open_timeout=OPEN_SECONDS) as socket:
-            await socket.send(phoenix.Frame("1", "1", CHANNEL, phoenix.JOIN, {}).encode())
-            asked = {"topics": [self._topic], "resume_after": {}}
-            await socket.send(phoenix.Frame("1", "2", CHANNEL, "sync:subscribe", asked).encode())
+        async with KhalaClient.joined(self._url, token, self._topic) as client:
+            self._head = (await client.subscribe(None)).head or 0
             while True:
-                try:
-                    async with asyncio.timeout(BEAT_SECONDS):
-                        self._take(phoenix.decode(await socket.recv()))
-                except TimeoutError:
-                    await socket.send(phoenix.Frame(None, "3", "phoenix", phoenix.HEARTBEAT, {}).encode())
+                await self._listen(client, self._head)
+                await client.ask("sync:heartbeat", {})
 
-    def _take(self, frame: phoenix.Frame) -> None:
-        if frame.event == phoenix.REPLY and frame.ref in {"1", "2"}:
-            if frame.payload.get("status") != "ok":
-                raise TargetUnreachable(f"the channel refuses: {frame.payload.get('response')}")
-            if frame.ref == "2":
-                self._head = _watermark(frame.payload.get("response"), self._topic)
-                early, self._early = self._early, []
-                self._keep(early)
-        elif frame.event == UPDATE_BATCH:
-            self._keep(_updates(frame.payload))
+    async def _listen(self, client: KhalaClient, head: int) -> None:
+        """Hear updates until a heartbeat is due."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEAT_SECONDS):
+                async for batch in client.batches():
+                    self._keep([update for update in batch.updates if _mark(update) > head])
 
     def _keep(self, updates: list[dict[str, object]]) -> None:
-        if self._head is None:
-            self._early += updates
-            return
-        found = [self._read(update) for update in updates if _mark(update) > self._head]
+        found = [self._read(update) for update in updates]
         with self._lock:
             self._heard += [update for update in found if update is not None]
             self._dropped += max(len(self._heard) - MOST_KEPT, 0)
@@ -139,22 +122,6 @@ class Ear:
         )
 
 
-def _updates(payload: Mapping[str, object]) -> list[dict[str, object]]:
-    updates = payload.get("updates")
-    return [update for update in updates if isinstance(update, dict)] if isinstance(updates, list) else []
-
-
 def _mark(update: Mapping[str, object]) -> int:
     mark = update.get("watermark")
     return mark if isinstance(mark, int) else 0
-
-
-def _watermark(response: object, topic: str) -> int:
-    """Return the watermark of ``topic`` in the answer to a subscription; 0 where it is not told."""
-    marks = response.get("current_watermarks") if isinstance(response, dict) else None
-    found = (
-        [_mark(mark) for mark in marks if isinstance(mark, dict) and mark.get("topic") == topic]
-        if isinstance(marks, list)
-        else []
-    )
-    return max(found, default=0)

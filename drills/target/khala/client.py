@@ -55,7 +55,7 @@ class KhalaClient:
         """
         url = f"{socket_url}?vsn={phoenix.SERIALIZER_VERSION}&token={token}"
         # Two hundred clients that inflate every frame would measure themselves.
-        async with connect(url, proxy=None, open_timeout=ANSWER_SECONDS, compression=None) as socket:
+        async with connect(url, proxy=None, open_timeout=ANSWER_SECONDS, close_timeout=1, compression=None) as socket:
             client = cls(socket, topic)
             if not _ok(await client.ask(phoenix.JOIN, {})):
                 raise TargetUnreachable(f"{CHANNEL} cannot be joined", remedy="drill doctor")
@@ -172,7 +172,7 @@ class Batch:
     @property
     def watermarks(self) -> list[int]:
         """The watermarks of its updates, in order."""
-        return [mark for update in self._updates() if isinstance(mark := update.get("watermark"), int)]
+        return [mark for update in self.updates if isinstance(mark := update.get("watermark"), int)]
 
     @property
     def last(self) -> int | None:
@@ -185,10 +185,12 @@ class Batch:
             update.get("doc_key") == doc_key
             and isinstance(found := update.get("doc_version"), int)
             and found >= version
-            for update in self._updates()
+            for update in self.updates
         )
 
-    def _updates(self) -> list[dict[str, object]]:
+    @property
+    def updates(self) -> list[dict[str, object]]:
+        """Its updates, in order, as they are on the wire."""
         updates = self.payload.get("updates")
         return [update for update in updates if isinstance(update, dict)] if isinstance(updates, list) else []
 

@@ -52,27 +52,31 @@ class PageSwitch:
         """
         if self._reader.read() == value:
             return
-        command = [sys.executable, "-P", "-m", "drills.target.browser.setting", value]
         with subprocess.Popen(  # noqa: S603 - our own module, no shell
-            command,
+            [sys.executable, "-P", "-m", "drills.target.browser.setting", value],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         ) as child:
-            try:
-                said = child.communicate(self._recipe.model_dump_json(), self._recipe.timeout_seconds)[1]
-            except subprocess.TimeoutExpired:
-                raise SwitchFailed(
-                    f"switch {self.id}: the steps on {self._recipe.url} took longer than "
-                    f"{self._recipe.timeout_seconds:g} s", remedy="raise timeout_seconds"
-                ) from None  # fmt: skip
-            finally:
-                if child.returncode is None:
-                    with suppress(ProcessLookupError):
-                        os.killpg(child.pid, signal.SIGKILL)
+            said = self._finish(child)
         if child.returncode:
             raise SwitchFailed(
                 f"switch {self.id}: {said.strip() or 'the browser ended'}", remedy="do the steps by hand"
             )
+
+    def _finish(self, child: subprocess.Popen[str]) -> str:
+        """Hand the recipe over and return what the child says; whatever breaks the waiting off ends its browser too."""
+        recipe = self._recipe
+        try:
+            return child.communicate(recipe.model_dump_json(), recipe.timeout_seconds)[1]
+        except subprocess.TimeoutExpired:
+            raise SwitchFailed(
+                f"switch {self.id}: the steps on {recipe.url} took longer than {recipe.timeout_seconds:g} s",
+                remedy="raise timeout_seconds",
+            ) from None
+        finally:
+            if child.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
