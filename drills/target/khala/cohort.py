@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import IO, Self
 
@@ -53,7 +54,7 @@ class Cohort:
     def __enter__(self) -> Self:
         if self._task.clients:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "drills.target.khala.herd"],
+                [sys.executable, "-m", "drills.target.khala"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -81,13 +82,10 @@ class Cohort:
         """Give the process its task, and tokens that are valid; closing its input ends it."""
         assert self._process is not None  # noqa: S101 - the thread is started after it
         assert self._process.stdin is not None  # noqa: S101 - as asked for
-        try:
-            with self._process.stdin as pipe:
-                pipe.write(self._task.model_dump_json() + "\n")
-                while not self._stopping.wait(self._offer(pipe)):
-                    pass
-        except BrokenPipeError:
-            self._figures.failures.append("the process of the cohort ended by itself")
+        with suppress(BrokenPipeError), self._process.stdin as pipe:  # who listens to the process tells that it is gone
+            pipe.write(self._task.model_dump_json() + "\n")
+            while not self._stopping.wait(self._offer(pipe)):
+                pass
 
     def _offer(self, pipe: IO[str]) -> float:
         """Write a token and return after how many seconds the next one is due."""
@@ -109,3 +107,5 @@ class Cohort:
                     self._figures.measurements.append(Measurement(line.at, "cohort", line.kind, line.milliseconds))
                 else:
                     self._figures.failures.append(line.reason)
+        if not self._stopping.is_set():
+            self._figures.failures.append("the process of the cohort ended by itself")

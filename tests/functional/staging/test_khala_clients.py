@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from drills.target.khala import Cohort, Figures, Kind, Probe
+from drills.target.khala.herd import Task
 from drills.target.khala.probe import CATCH_UPS, HEARTBEATS, JOINS, UPDATES, OldCursor
 from drills.target.ports import Stimulus
 
@@ -102,6 +105,22 @@ def test_nobody_there_is_a_failure_not_an_error(wait: Any) -> None:
     assert (counts(figures), probe.old_cursor) == ({}, None)
     assert probe.failures
     assert "canary-token" not in "".join(probe.failures)
+
+
+def test_the_clients_end_with_whoever_started_them() -> None:
+    """When its input ends, however that came about, the process of a cohort goes; nothing outlives a killed drill."""
+    task = Task(socket_url="ws://127.0.0.1:1/", topic=TOPIC, clients=2, old=0, stay_seconds=600)
+    done = subprocess.run(
+        [sys.executable, "-m", "drills.target.khala"],
+        input=f"{task.model_dump_json()}\ncanary-token\n",
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+
+    assert done.stderr == ""
+    assert "canary-token" not in done.stdout
 
 
 @pytest.mark.parametrize("clients", [0, 20])
