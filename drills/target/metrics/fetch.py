@@ -51,15 +51,16 @@ def get(opened: httpx2.Client, url: str, params: Mapping[str, str] | None = None
     Raises:
         MetricsUnavailable: there was no answer in time, or its address is one that is never asked.
     """
+    shown = url.partition("?")[0]
     try:
-        _refuse_link_local(httpx2.URL(url).host, url)
+        _refuse_link_local(httpx2.URL(url).host, shown)
         with opened.stream("GET", url, params=params) as response:
-            body = _body(response, url, time.monotonic() + (opened.timeout.read or 0.0))
+            body = _body(response, shown, time.monotonic() + (opened.timeout.read or 0.0))
             location = response.headers.get("location", "")
             return Answer(response.status_code, body, cut=len(body) > MAXIMUM_SIZE, location=location)
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
         reason = str(error) or type(error).__name__
-        raise MetricsUnavailable(f"{url} does not give metrics: {reason}", remedy="drill doctor") from None
+        raise MetricsUnavailable(f"{shown} does not give metrics: {reason}", remedy="drill doctor") from None
 
 
 def _body(response: httpx2.Response, url: str, deadline: float) -> bytes:
@@ -77,7 +78,8 @@ def _body(response: httpx2.Response, url: str, deadline: float) -> bytes:
 def _refuse_link_local(host: str, url: str) -> None:
     """Clouds keep their credentials behind such addresses."""
     for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
-        if ipaddress.ip_address(str(address[0]).partition("%")[0]).is_link_local:
+        found = ipaddress.ip_address(str(address[0]).partition("%")[0])
+        if found.is_link_local or (getattr(found, "ipv4_mapped", None) or found).is_link_local:
             raise MetricsUnavailable(f"{url} is a link-local address; it was not contacted", remedy="mend metrics.url")
 
 

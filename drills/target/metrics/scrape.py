@@ -83,7 +83,7 @@ class ScrapedMetrics:
             problems = tuple(f"{at:%H:%M:%S}Z {problem}" for at, problem in self._problems if start <= at <= end)
         series = (_series(key, points, low, high) for key, points in sorted(chosen.items()))
         return Samples(
-            source=self._url,
+            source=self._url.partition("?")[0],
             started_at=start,
             finished_at=end,
             interval_seconds=self.interval_seconds,
@@ -124,10 +124,11 @@ def fetch_exposition(url: str) -> str:
     """
     with client(timeout_seconds=TIMEOUT_SECONDS) as opened:
         answer = get(opened, url)
+    shown = url.partition("?")[0]
     if answer.status != OK:
-        raise MetricsUnavailable(f"{url} does not give metrics: it answers {answer.status}", remedy="drill doctor")
+        raise MetricsUnavailable(f"{shown} does not give metrics: it answers {answer.status}", remedy="drill doctor")
     if answer.cut:
-        raise MetricsUnavailable(f"{url} answers with more than {MAXIMUM_SIZE:,} bytes")
+        raise MetricsUnavailable(f"{shown} answers with more than {MAXIMUM_SIZE:,} bytes")
     return answer.body.decode("utf-8", errors="replace")
 
 

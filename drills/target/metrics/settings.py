@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from drills.target.fields import Frozen, HeaderFields, HttpUrl, SecretReference
 
@@ -13,6 +13,12 @@ from drills.target.fields import Frozen, HeaderFields, HttpUrl, SecretReference
 Prefix = Annotated[str, Field(pattern=r"^[a-zA-Z0-9_:]*$")]
 OWN = "openagents_runtime_"
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
+
+
+def _without_query(value: str) -> str:
+    if "?" in value:
+        raise ValueError("is the address before /api/v1, without a query; credentials go into token or headers")
+    return value
 
 
 class ScrapeSettings(Frozen):
@@ -28,8 +34,8 @@ class ScrapeSettings(Frozen):
 
     @property
     def address(self) -> str:
-        """Where the samples come from."""
-        return self.url
+        """Where the samples come from, without what may be a secret."""
+        return self.url.partition("?")[0]
 
 
 class PrometheusSettings(Frozen):
@@ -43,7 +49,7 @@ class PrometheusSettings(Frozen):
     """
 
     kind: Literal["prometheus"]
-    url: HttpUrl
+    url: Annotated[HttpUrl, AfterValidator(_without_query)]
     interval_seconds: Annotated[float, Field(ge=0.2, le=3600)]
     delay_seconds: Annotated[float, Field(ge=0, le=600)] = 10.0
     prefix: Prefix = OWN

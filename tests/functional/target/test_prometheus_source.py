@@ -282,9 +282,10 @@ def test_a_server_that_drips_is_left(server: Server) -> None:
     left.set()
 
 
-def test_link_local_addresses_are_not_contacted() -> None:
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fe80::1]", "[::ffff:169.254.169.254]"])
+def test_link_local_addresses_are_not_contacted(host: str) -> None:
     """Where clouds keep their credentials nothing is asked."""
-    with source("http://169.254.169.254/") as asked, pytest.raises(MetricsUnavailable, match="link-local"):
+    with source(f"http://{host}/") as asked, pytest.raises(MetricsUnavailable, match="link-local"):
         asked.samples(("a",), datetime.now(UTC), datetime.now(UTC))
 
 

@@ -123,3 +123,13 @@ def test_nobody_there_is_told(exposition: Exposition) -> None:
     exposition.close()
     with pytest.raises(MetricsUnavailable, match="127"):
         ScrapedMetrics(exposition.url, 1.0, "app_", FrozenClock(BEGAN)).scrape()
+
+
+def test_a_query_in_the_address_is_told_to_nobody(exposition: Exposition) -> None:
+    """It may hold a key; neither the record nor an error has it."""
+    metrics = ScrapedMetrics(f"{exposition.url}?key=canary-key", 1.0, "app_", FrozenClock(BEGAN))
+    exposition.status = 503
+    with pytest.raises(MetricsUnavailable, match="answers 503") as caught:
+        metrics.scrape()
+    assert "canary" not in str(caught.value)
+    assert metrics.samples((), BEGAN, BEGAN).source == exposition.url
