@@ -138,7 +138,9 @@ def _target(record: DrillRecord) -> Iterator[Figure]:
     yield Figure("target", "Environment", target.environment)
     yield Figure("target", "Rehearsal window", target.rehearsal_window_seconds, "s")
     yield from (Figure("target", f"Setting {name}", value) for name, value in target.settings.items())
-    yield from (Figure("target", f"Address of {name}", url) for name, url in target.urls.items())
+    # an embedded staging takes other ports each time
+    addresses = {} if target.environment == "embedded" else target.urls
+    yield from (Figure("target", f"Address of {name}", url) for name, url in addresses.items())
     yield from (Figure("target", f"Fault {name}", value=True) for name in record.faults)
     yield from (Figure("target", note, value=True) for note in target.notes)
 

@@ -56,7 +56,9 @@ def test_a_slower_rollback_is_worse_although_it_passed(passed_record: DrillRecor
 
 def test_versions_target_and_risks_are_held_against_each_other(passed_record: DrillRecord) -> None:
     """Another browser, another threshold, another runbook, another risk: each is a change of its own."""
-    target = passed_record.target.model_copy(
+    staging = passed_record.target.model_copy(update={"environment": "staging"})
+    before = passed_record.model_copy(update={"target": staging})
+    target = staging.model_copy(
         update={"settings": {**passed_record.target.settings, "lane-target-ms": 900}, "urls": {}}
     )
     other = passed_record.model_copy(
@@ -68,9 +70,7 @@ def test_versions_target_and_risks_are_held_against_each_other(passed_record: Dr
         }
     )
 
-    assert [
-        (change.group, change.what, change.before, change.after) for change in compare(passed_record, other).changes
-    ] == [
+    assert [(change.group, change.what, change.before, change.after) for change in compare(before, other).changes] == [
         ("code", "Runbook", passed_record.runbook_digest, "sha256:another"),
         ("code", "Version of chromium", "156.0", "157.0"),
         ("target", "Setting lane-target-ms", 1500, 900),
@@ -78,6 +78,13 @@ def test_versions_target_and_risks_are_held_against_each_other(passed_record: Dr
         ("not shown", "Another risk.", None, True),
         ("not shown", passed_record.residual_risks[0], True, None),
     ]
+
+
+def test_the_ports_of_an_embedded_staging_are_no_change(passed_record: DrillRecord) -> None:
+    """They are new each time, and say nothing."""
+    moved = passed_record.target.model_copy(update={"urls": {"runtime": "http://127.0.0.1:9999"}})
+
+    assert compare(passed_record, passed_record.model_copy(update={"target": moved})).changes == ()
 
 
 def test_what_only_one_of_them_says_is_new_or_gone(passed_record: DrillRecord) -> None:
