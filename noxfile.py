@@ -131,7 +131,8 @@ def bench(session: nox.Session) -> None:
 @nox.session(default=False, reuse_venv=False)
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt anew from what installs today."""
-    session.install(*PROJECT["project"]["dependencies"], *group("tests"), *group("lint"), *group("types"))
+    groups = [one for name in ("tests", "bench", "lint", "types") for one in group(name)]
+    session.install(*PROJECT["project"]["dependencies"], *groups)
     frozen = session.run("python", "-m", "pip", "freeze", silent=True) or ""
     path = ROOT / "constraints.txt"
     comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
