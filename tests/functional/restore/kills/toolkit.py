@@ -25,8 +25,8 @@ FLIPS = {
         ("sink-path", "dual"),
     ),
 }
-#: Seconds after an action in which its effect would be observed.
-PAUSE = 1.0
+#: Seconds after an action in which its effect would be observed; a drill takes at least as long.
+PAUSE = 2.0
 
 Activity = dict[str, object]
 
@@ -35,7 +35,7 @@ class ChaosToolkit:
     """``chaos run`` with ``--rollback-strategy always``."""
 
     name = "chaos-toolkit"
-    courses = Courses(Course("short", 5), Course("long", 15))
+    courses = Courses(Course("short", 2), Course("long", 12))  # the flips, and the first rollback
 
     def start(self, target: Target, folder: Path, extra: Mapping[str, str], selection: str) -> Victim:
         """Start the experiment of this course; its log and its journal are in its working folder."""
