@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from drills.errors import DrillError
 
+#: What other commands say to type; the doctor itself has to know better.
+ASK_THE_DOCTOR = "drill doctor"
+UNREACHED = "check that the target is up and can be reached from here"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -23,4 +27,10 @@ def found(what: str, look: Callable[[], str], remedy: str) -> Finding:
     try:
         return Finding(what, ok=True, seen=look())
     except DrillError as error:
-        return Finding(what, ok=False, seen=error.message, remedy=remedy or error.remedy)
+        return missed(what, error, remedy)
+
+
+def missed(what: str, error: DrillError, remedy: str = "") -> Finding:
+    """Return the miss that ``error`` tells of, without the log that a browser adds to it."""
+    own = UNREACHED if error.remedy == ASK_THE_DOCTOR else error.remedy
+    return Finding(what, ok=False, seen=error.message.partition("\nCall log:")[0], remedy=remedy or own)

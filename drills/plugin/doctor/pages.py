@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from drills.errors import DrillError, TargetUnreachable
-from drills.plugin.doctor.finding import Finding, found
+from drills.plugin.doctor.finding import Finding, found, missed
 from drills.target.browser import DrillBrowser, PlaywrightError, SurfacePage
 from drills.target.browser.starting import started_browser
 from drills.target.fields import read_secret
@@ -26,7 +26,7 @@ def examine_pages(profile: Profile) -> Iterator[Finding]:
             if profile.console and profile.operator_api:
                 yield _console(browser, profile)
     except DrillError as error:
-        yield Finding("pages", ok=False, seen=error.message, remedy=error.remedy)
+        yield missed("pages", error)
 
 
 def _surface(browser: DrillBrowser, surface: str) -> Finding:

@@ -11,12 +11,10 @@ from email.utils import parsedate_to_datetime
 from drills.clock import SYSTEM_CLOCK
 from drills.errors import DrillError, TargetUnreachable
 from drills.evidence.records import Samples
-from drills.plugin.doctor.finding import Finding, found
+from drills.plugin.doctor.finding import Finding, found, missed
 from drills.runbook.model import Runbook
 from drills.target.environment import Environment
 from drills.target.exchange import Request, send
-from drills.target.fields import read_secret
-from drills.target.metrics.sources import metric_source
 from drills.target.ports import Switch
 from drills.target.profile import Profile
 from drills.target.profile.sources import OrganicStimulus
@@ -31,6 +29,7 @@ from drills.verdict.gates import metrics_of
 
 #: Seconds that the clocks of target and machine may lie apart: HTTP tells whole seconds only.
 MOST_SKEW, HEAR_SECONDS, FRESH_SECONDS = 2.0, 5.0, 120.0
+MOST_PATIENCE_SECONDS, POLL_SECONDS = 20.0, 0.5
 
 
 def examine_target(profile: Profile, runbook: Runbook) -> Iterator[Finding]:
@@ -41,16 +40,20 @@ def examine_target(profile: Profile, runbook: Runbook) -> Iterator[Finding]:
             yield _authority(environment)
             yield from _new_lane(environment)
             yield _database(environment)
+            yield from _metrics(environment, runbook)
     except DrillError as error:
-        yield Finding("target", ok=False, seen=error.message, remedy=error.remedy)
-    yield from _metrics(profile, runbook)
+        yield missed("target", error)
     yield _clock(profile)
     if profile.links.logs:
         yield _answers("runtime log", profile.links.logs)
 
 
 def _switches(environment: Environment, runbook: Runbook) -> Iterator[Finding]:
-    switches = environment.switches()
+    try:
+        switches = environment.switches()
+    except DrillError as error:
+        yield missed("switches", error)
+        return
     for wanted in runbook.switches:
         if wanted.id in switches:
             yield _switch(switches[wanted.id], {wanted.new_lane, wanted.old_lane})
@@ -129,21 +132,35 @@ def _database(environment: Environment) -> Finding:
     return found("database", look, "")
 
 
-def _metrics(profile: Profile, runbook: Runbook) -> Iterator[Finding]:
+def _metrics(environment: Environment, runbook: Runbook) -> Iterator[Finding]:
     """Yield whether each metric that a gate needs is there, and how old its newest sample is."""
+    address = environment.profile.metrics.address
     wanted = frozenset(name for gate in runbook.gates for name in metrics_of(gate))
     try:
-        with metric_source(profile.metrics, clock=SYSTEM_CLOCK, read=read_secret) as source:
-            now = SYSTEM_CLOCK.now()
-            source.seen_since(now)
-            samples = source.samples(wanted, now - timedelta(seconds=FRESH_SECONDS), SYSTEM_CLOCK.now())
+        samples = _all_samples(environment, wanted)
     except DrillError as error:
-        yield Finding("metrics", ok=False, seen=error.message, remedy=error.remedy)
+        yield missed("metrics", error)
         return
-    seen = "; ".join(samples.problems) or f"{profile.metrics.address} answers"
-    yield Finding("metrics", ok=not samples.problems, seen=seen, remedy="check [metrics]")
-    for name in sorted(wanted):
-        yield _metric(name, samples, profile.metrics.address)
+    seen = samples.problems[-1] if samples.problems else f"{address} answers"
+    yield Finding("metrics", ok=not samples.problems, seen=seen, remedy=f"curl -i {shlex.quote(address)}")
+    if samples.series or not samples.problems:
+        for name in sorted({name.removesuffix("_total") for name in wanted}):
+            yield _metric(name, samples, address)
+
+
+def _all_samples(environment: Environment, wanted: frozenset[str]) -> Samples:
+    """Return the latest samples, once all are there or nobody can hope for more: the cohort makes some of them."""
+    source = environment.metrics
+    patience = 2 * environment.profile.cohort.reconnect_seconds + source.latency_seconds
+    deadline = time.monotonic() + min(patience, MOST_PATIENCE_SECONDS)
+    while True:
+        now = SYSTEM_CLOCK.now()
+        source.seen_since(now)
+        samples = source.samples(wanted, now - timedelta(seconds=FRESH_SECONDS), SYSTEM_CLOCK.now())
+        there = {one.metric.removesuffix("_total") for one in samples.series}
+        if there >= {name.removesuffix("_total") for name in wanted} or time.monotonic() > deadline:
+            return samples
+        time.sleep(POLL_SECONDS)
 
 
 def _metric(name: str, samples: Samples, address: str) -> Finding:
@@ -166,10 +183,13 @@ def _clock(profile: Profile) -> Finding:
             return "the target does not date its answers"
         skew = (parsedate_to_datetime(answer.date) - SYSTEM_CLOCK.now()).total_seconds()
         if abs(skew) > MOST_SKEW:
-            raise TargetUnreachable(f"the target's clock differs by {skew:+.0f} s; latencies would be wrong")
+            raise TargetUnreachable(
+                f"the target's clock differs by {skew:+.0f} s; latencies would be wrong",
+                remedy="timedatectl set-ntp true   (on whichever machine is wrong)",
+            )
         return f"within {MOST_SKEW:g} s of the target's"
 
-    return found("clock", look, "timedatectl set-ntp true   (on whichever machine is wrong)")
+    return found("clock", look, "")
 
 
 def _answers(what: str, address: str) -> Finding:

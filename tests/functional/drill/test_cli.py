@@ -92,7 +92,18 @@ def test_doctor_looks_at_the_machine_and_at_the_target(staging: Any) -> None:
     """A target that is up has its switches, token and metrics found."""
     done = drill("doctor", "--target", str(staging.profile), state=staging.state, cwd=Path(__file__).parents[3])
     assert done.returncode == 0, done.stdout
-    for what in ("browser", "git", "disk", "switches", "sync token", "metrics"):
+    for what in (
+        "browser",
+        "git",
+        "disk",
+        "profile",
+        "switch web: false",
+        "authority",
+        "sync token",
+        "metrics",
+        "clock",
+        "surface",
+    ):
         assert f"ok   {what}" in done.stdout
 
 
@@ -103,7 +114,7 @@ def test_doctor_says_what_to_type_when_nobody_answers(staging: Any, tmp_path: Pa
     (tmp_path / "away.toml").write_text(text, encoding="utf-8")
     done = drill("doctor", "--target", str(tmp_path / "away.toml"), state=staging.state)
     assert done.returncode == 2
-    assert "MISS target" in done.stdout
+    assert "MISS switches" in done.stdout
     assert "MISS metrics" in done.stdout
 
 
