@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -111,13 +113,18 @@ steps = [
     { click = 'button[data-switch="parity-auditor"]' },
     { wait = 'button[data-switch="parity-auditor"][aria-checked="{value}"]' },
 ]
-read = { kind = "http", url = "$operator/switches/parity-auditor", state_pointer = "/state", token = { file = "$secrets/operator-token" } }
+
+[switches.parity-auditor.read]
+kind = "http"
+url = "$operator/switches/parity-auditor"
+state_pointer = "/state"
+token = { file = "$secrets/operator-token" }
 """)
 
 
 @pytest.fixture(scope="module")
 def profile(staging: Staging, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The profile of the staging, without anything that it has for drills; the same addresses, other ways to use them."""
+    """The profile of the staging without anything that it has for drills: the same addresses, used in other ways."""
     folder = tmp_path_factory.mktemp("other")
     made = tomllib.loads(staging.profile.read_text())
     (folder / "flag.py").write_text(FLAG)
@@ -169,3 +176,27 @@ def test_every_switch_is_back(drilled: Outcome, staging: Staging, profile: Path)
 def test_the_report_says_what_cannot_be_promised(drilled: Outcome) -> None:
     """A page is put back by a browser, which a crashed machine may not have."""
     assert "Flags on an operator's page (parity-auditor) are put back by a browser" in drilled.report.replace("\n", " ")
+
+
+def test_the_doctor_finds_what_would_stop_a_drill(profile: Path, staging: Staging, tmp_path: Path) -> None:
+    """A selector that matches nothing, a value that no lane has, a flag of another name: each with a remedy."""
+    text = profile.read_text().replace('title = "Web admin"', 'title = "Web admin"\nselectors = { any_row = ".gone" }')
+    text = text.replace("/switches/desktop", "/switches/laptop").replace('path = "sink.env"', 'path = "other.env"')
+    (profile.parent / "other.env").write_text("SINK_PATH=both\n")
+    wrong = profile.with_name("wrong.toml")
+    wrong.write_text(text)
+    command = [sys.executable, "-m", "drills", "doctor", "--target", str(wrong)]
+    done = subprocess.run(
+        command, env={**os.environ, "XDG_STATE_HOME": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+    missed = [line for line in done.stdout.splitlines() if line.startswith("MISS") and "browser" not in line]
+    assert done.returncode == 2
+    assert [line.partition(":")[0] for line in missed if "git" not in line] == [
+        "MISS switch desktop",
+        "MISS switch sink-path",
+        "MISS surface web",
+    ]
+    assert "it reads 'both', which is none of convex-only, dual" in done.stdout
+    assert "no element matches '.gone' within 10 s" in done.stdout
+    assert f"next: grep -n SINK_PATH {profile.parent / 'other.env'}" in done.stdout
+    assert staging.values()["sink-path"] == "dual"
