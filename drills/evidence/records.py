@@ -9,7 +9,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    field_serializer,
+    model_validator,
+)
 
 Scalar = bool | int | float | str | None
 SCHEMA_VERSION = 1
@@ -48,12 +57,21 @@ class Lane(StrEnum):
     LEGACY = "legacy"
 
 
+#: Series that were scraped together share their times; in JSON all but the first refer to it.
+_TIMES = {
+    "anyOf": [
+        {"type": "array", "items": {"type": "number"}},
+        {"type": "integer", "minimum": 0, "description": "The times of the series at this place."},
+    ]
+}
+
+
 class Series(Frozen):
     """The raw samples of one time series: Unix seconds and values, in the order they were taken."""
 
     metric: str
     labels: dict[str, str] = {}
-    times: tuple[float, ...]
+    times: Annotated[tuple[float, ...], WithJsonSchema(_TIMES)]
     values: tuple[float, ...]
 
 
@@ -259,6 +277,33 @@ class Samples(Frozen):
     series: tuple[Series, ...]
     problems: tuple[str, ...] = ()
     partial: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_times(cls, value: object) -> object:
+        """Give each series that refers to the times of another one its times."""
+        series = value.get("series") if isinstance(value, dict) else None
+        if not isinstance(series, list):
+            return value
+        return {**value, "series": [_timed(one, series) for one in series]} if isinstance(value, dict) else value
+
+    @field_serializer("series", mode="wrap", when_used="json")
+    def _compact(self, series: tuple[Series, ...], write: SerializerFunctionWrapHandler) -> list[dict[str, object]]:
+        """Write times once, and then the place of the series that has them."""
+        written: list[dict[str, object]] = write(series)
+        first: dict[tuple[float, ...], int] = {}
+        for place, (one, row) in enumerate(zip(series, written, strict=True)):
+            if first.setdefault(one.times, place) != place:
+                row["times"] = first[one.times]
+        return written
+
+
+def _timed(one: object, series: list[object]) -> object:
+    place = one.get("times") if isinstance(one, dict) else None
+    if not isinstance(one, dict) or type(place) is not int or not 0 <= place < len(series):
+        return one
+    other = series[place]
+    return {**one, "times": other.get("times")} if isinstance(other, dict) else one
 
 
 class ItemFinished(Frozen):
