@@ -48,19 +48,13 @@ WORDS = {channel: _word(channel) for channel in CHANNELS}
 
 @dataclass(frozen=True)
 class Leaked:
-    """What a leaky drill left: how it ended, what it kept to itself, and what it handed out."""
+    """What a leaky drill left: how it ended, and where each secret was found, in what it kept and in what it gave."""
 
     output: str
-    private: Path
     published: Path
-
-    def raw(self, words: Mapping[str, str]) -> Mapping[str, list[str]]:
-        """Return where each word was found before the redactor."""
-        return words_in_folder(self.private, words.values())
-
-    def out(self, words: Mapping[str, str]) -> Mapping[str, list[str]]:
-        """Return where each word was found in what was handed out."""
-        return words_in_folder(self.published, words.values())
+    tokens: frozenset[str]
+    raw: Mapping[str, list[str]]
+    out: Mapping[str, list[str]]
 
 
 @pytest.fixture(scope="module")
@@ -88,12 +82,16 @@ def leaked(staging: Any, tmp_path_factory: pytest.TempPathFactory) -> Leaked:
             timeout=180,
             check=False,
         )
-    return Leaked(done.stdout + done.stderr, folder / "private", folder / "published")
+    tokens = frozenset(_tokens(folder / "private"))
+    secrets = [*WORDS.values(), *_secrets(staging.profile).values(), *tokens]
+    published = folder / "published"
+    found = (words_in_folder(folder / "private", secrets), words_in_folder(published, secrets))
+    return Leaked(done.stdout + done.stderr, published, tokens, *found)
 
 
 def test_no_word_is_in_the_published_bytes(leaked: Leaked, capsys: pytest.CaptureFixture[str]) -> None:
     """Each word was there to be seen before the redactor, and none is there behind it."""
-    raw, out = leaked.raw(WORDS), leaked.out(WORDS)
+    raw, out = leaked.raw, leaked.out
     with capsys.disabled():
         print(f"\n{'channel':<20} found raw  found published")  # noqa: T201 - the table is what is asked for
         for channel, word in WORDS.items():
@@ -106,16 +104,12 @@ def test_no_word_is_in_the_published_bytes(leaked: Leaked, capsys: pytest.Captur
 
 def test_the_secrets_of_the_target_are_not_published(leaked: Leaked, staging: Any) -> None:
     """Its operator token and session were used, and every token that was minted: none is to be found."""
-    profile = tomllib.loads(staging.profile.read_text(encoding="utf-8"))
-    files = {"operator": profile["operator_api"]["token"]["file"], "session": profile["khala"]["session"]["file"]}
-    secrets = {name: Path(file).read_text(encoding="utf-8").strip() for name, file in files.items()}
-    raw, out = leaked.raw(secrets), leaked.out(secrets)
-    tokens = {token.decode() for path in leaked.private.rglob("*.har") for token in TOKEN.findall(path.read_bytes())}
+    secrets = _secrets(staging.profile)
 
-    assert [name for name, secret in secrets.items() if not raw[secret]] == []
-    assert [name for name, secret in secrets.items() if out[secret]] == []
-    assert tokens
-    assert [found for found in words_in_folder(leaked.published, tokens).values() if found] == []
+    assert [name for name, secret in secrets.items() if not leaked.raw[secret]] == []
+    assert [name for name, secret in secrets.items() if leaked.out[secret]] == []
+    assert leaked.tokens != frozenset()
+    assert [leaked.out[token] for token in leaked.tokens if leaked.out[token]] == []
 
 
 def test_everything_was_published_all_the_same(leaked: Leaked) -> None:
@@ -134,6 +128,19 @@ def test_redactions_are_counted_for_each_file(leaked: Leaked) -> None:
 
     assert [name for name in ("junit.xml", "pytest.html", "runtime-log.ndjson", "web.zip") if not counts[name]] == []
     assert record["canary"]["ledger_redactions"] > 0
+
+
+def _secrets(profile: Path) -> dict[str, str]:
+    """Return what opens the staging, by name."""
+    document = tomllib.loads(profile.read_text(encoding="utf-8"))
+    files = {"operator": document["operator_api"]["token"]["file"], "session": document["khala"]["session"]["file"]}
+    return {name: Path(file).read_text(encoding="utf-8").strip() for name, file in files.items()}
+
+
+def _tokens(private: Path) -> Iterator[str]:
+    """Yield every sync token that a page used."""
+    for path in private.rglob("*.har"):
+        yield from (token.decode() for token in TOKEN.findall(path.read_bytes()))
 
 
 def _environment(private: Path) -> dict[str, str]:

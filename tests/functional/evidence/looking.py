@@ -23,8 +23,14 @@ DEEPEST = 4
 
 def words_in(content: bytes, words: Iterable[str]) -> set[str]:
     """Return those of ``words`` that can be found in ``content``, whatever stands around them."""
-    wanted = {word: word.encode() for word in words}
-    return {word for layer in _layers(content) for word, code in wanted.items() if code in layer}
+    missing = {word: word.encode() for word in words}
+    found: set[str] = set()
+    for layer in _layers(content):
+        found |= {word for word, code in missing.items() if code in layer}
+        missing = {word: code for word, code in missing.items() if word not in found}
+        if not missing:
+            break
+    return found
 
 
 def words_in_folder(folder: Path, words: Iterable[str]) -> Mapping[str, list[str]]:
@@ -32,7 +38,7 @@ def words_in_folder(folder: Path, words: Iterable[str]) -> Mapping[str, list[str
     found: dict[str, list[str]] = {word: [] for word in words}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(path.relative_to(folder))
-        for word in words_in(name.encode() + b"\n" + path.read_bytes(), found) | words_in(path.read_bytes(), found):
+        for word in words_in(name.encode(), found) | words_in(path.read_bytes(), found):
             found[word].append(name)
     return found
 
