@@ -19,7 +19,7 @@ from drills.evidence.records import DrillRecord
 from drills.target.chromium import find
 
 DRILL = (sys.executable, "-m", "drills")
-PATIENCE_SECONDS = 180
+PATIENCE_SECONDS = 280
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 #: Reads a switch of the staging, or sets it, as a team's own script would.
 FLAG = """
-import json, os, sys, urllib.request
-request = urllib.request.Request(sys.argv[1], headers={"authorization": "Bearer " + os.environ["TOKEN"]})
-if len(sys.argv) > 2:
-    request.data, request.method = json.dumps({"value": sys.argv[2]}).encode(), "PUT"
-    request.add_header("content-type", "application/json")
-answer = json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request))
-print(json.dumps(answer))
+import http.client, json, os, sys
+_, _, host, path = sys.argv[1].split("/", 3)
+headers = {"authorization": "Bearer " + os.environ["TOKEN"], "content-type": "application/json"}
+body = json.dumps({"value": sys.argv[2]}) if len(sys.argv) > 2 else None
+connection = http.client.HTTPConnection(host)
+connection.request("PUT" if body else "GET", "/" + path, body, headers)
+answer = json.load(connection.getresponse())
+sys.exit(answer["error"]) if "error" in answer else print(json.dumps(answer))
 """
 
 PROFILE = Template("""
@@ -79,8 +80,8 @@ token = { file = "$secrets/operator-token" }
 
 [switches.mobile]
 kind = "command"
-get = ["$python", "flag.py", "$operator/switches/mobile"]
-set = ["$python", "flag.py", "$operator/switches/mobile", "{value}"]
+get = ["$python", "-I", "-S", "flag.py", "$operator/switches/mobile"]
+set = ["$python", "-I", "-S", "flag.py", "$operator/switches/mobile", "{value}"]
 pointer = "/value"
 directory = "."
 secrets = { TOKEN = { file = "$secrets/operator-token" } }
