@@ -25,6 +25,7 @@ EXPECTED = {
     "sync_socket_heartbeat_count_total": SOCKET,
     "sync_socket_reconnect_count_total": SOCKET,
     "sync_socket_timeout_count_total": SOCKET,
+    "sync_socket_eviction_count_total": SOCKET,
     "sync_projection_write_total": {"projection", "result"},
     "sync_stream_append_total": {"event_type", "status"},
     "sync_retention_cycle_total": {"status"},
