@@ -20,7 +20,7 @@ import pytest
 from playwright._impl._driver import compute_driver_executable
 
 from drills.clock import SYSTEM_CLOCK
-from drills.errors import SwitchFailed, TargetUnreachable
+from drills.errors import ConfigurationError, SwitchFailed, TargetUnreachable
 from drills.restore.journal import Touched
 from drills.restore.undo import Patience, undo
 from drills.target.browser.starting import started_browser
@@ -212,6 +212,23 @@ def test_a_login_that_does_not_work_is_told(
     with started_browser(made) as browser, stopped as caught:
         browser.surface("web").open()
     assert "canary" not in str(caught.value)
+
+
+def test_an_engine_or_a_device_that_is_not_there_is_told(
+    profile: Callable[..., Profile], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the command that installs the one, and where the names of the other are."""
+    chromium = find()
+    assert chromium is not None
+    monkeypatch.setenv("DRILL_BROWSER", str(chromium.executable))
+    monkeypatch.setenv("PLAYWRIGHT_BROWSERS_PATH", str(tmp_path / "no-engines"))
+    with started_browser(profile(kind="browser", engine="webkit")) as browser:
+        with pytest.raises(TargetUnreachable, match="webkit does not start") as caught:
+            browser.surface("web").open()
+        assert caught.value.remedy == "python3 -m playwright install --with-deps webkit"
+    unknown = pytest.raises(ConfigurationError, match="Playwright knows no device 'Fridge'")
+    with started_browser(profile(kind="browser", device="Fridge")) as browser, unknown:
+        browser.surface("web").open()
 
 
 def rows_of(made: Profile) -> int:
