@@ -82,7 +82,7 @@ class Cohort(Frozen):
     """Synthetic clients that connect, drop and resume, so that catch-up has something to measure.
 
     ``old_cursors`` is the share of them that come back with the oldest cursor there is: each is one stale cursor that
-    the drill itself brought. ``tolerance_ms`` is how far the catch-up p95 that the drill's clients see, and the one
+    the drill itself brought. ``tolerance_ms`` is how far the median catch-up that the drill's clients see, and the one
     that the server tells, may lie apart.
     """
 

@@ -32,7 +32,7 @@ def test_only_what_grew_is_told() -> None:
         )
     )
 
-    assert told == Told(since=10.0, caught_up=4 + 3, stale=2, p95=95.5)
+    assert told == Told(since=10.0, caught_up=4 + 3, stale=2, median=55.0, p95=95.5)
 
 
 def test_no_samples_tell_nothing() -> None:
@@ -44,4 +44,4 @@ def test_an_empty_histogram_has_no_p95() -> None:
     """Counters that stood still give counts of zero and no quantile."""
     told = told_by(samples(series(COUNTS, (4, 4), status="ok"), series(BUCKETS, (4, 4), status="ok", le="+Inf")))
 
-    assert told == Told(since=10.0, caught_up=0, stale=0, p95=None)
+    assert told == Told(since=10.0, caught_up=0, stale=0, median=None, p95=None)
