@@ -171,7 +171,7 @@ class Rollout:
 
 def publish_full_drill(runs: Path, out: Path, target: TargetFacts, ended: datetime) -> Path:
     """Publish the drill of the repository as a full drill of ``target`` that ended at ``ended``."""
-    published = max(STATUS.glob("*/ledger.jsonl"))
+    published = max(STATUS.glob("*-khala-cutover-embedded-drill*/ledger.jsonl"))
     entries = read_ledger(published)
     shift = ended - entries[-1].at
     folder = RunFolder.create(runs, f"full-{ended:%Y%m%d-%H%M%S}")

@@ -80,7 +80,7 @@ def test_a_threshold_is_drawn_where_the_gate_has_one() -> None:
 
 def test_drills_are_annotated() -> None:
     """The dashboard looks for annotations with the tags that an exported drill carries, begin, end and words."""
-    path = max(STATUS.glob("*/drill.json"))
+    path = max(STATUS.glob("*-khala-cutover-embedded-drill*/drill.json"))
     record = DrillRecord.model_validate_json(path.read_bytes())
     bodies = json.loads(grafana_annotations(record))
     sought = json.loads(grafana_dashboard(RUNBOOK, {}))["annotations"]["list"][0]["target"]["tags"]
