@@ -21,6 +21,8 @@ from drills.target.fields import SecretReference, read_secret
 
 #: What every command sees of the environment: where programs and settings are, and in which language to speak.
 PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SYSTEMROOT")
+#: What a program with a window needs besides.
+FOR_WINDOWS = ("DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
 MAXIMUM_OUTPUT = 65536
 _WORDS_SHOWN = 300
 
@@ -53,7 +55,7 @@ def run(wanted: Run) -> str:
                 stdout=output,
                 stderr=errors,
                 cwd=wanted.directory,
-                env=_environment(wanted.environment) | secrets,
+                env=passed_on(wanted.environment) | secrets,
                 start_new_session=True,
             )
         except OSError as error:
@@ -69,7 +71,8 @@ def run(wanted: Run) -> str:
         return _read(output).strip()
 
 
-def _environment(names: Sequence[str]) -> dict[str, str]:
+def passed_on(names: Sequence[str] = ()) -> dict[str, str]:
+    """Return what a command sees of the environment: a few usual variables, and ``names``."""
     return {name: os.environ[name] for name in (*PASSED_ON, *names) if name in os.environ}
 
 

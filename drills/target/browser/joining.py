@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, Page, Playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from drills.errors import SwitchFailed, TargetUnreachable
+from drills.target.chromium import launch_arguments
+from drills.target.commands import FOR_WINDOWS, passed_on
 from drills.target.exchange import Request, demand, document, resolve, send
 from drills.target.profile import Surface
 
@@ -70,7 +72,15 @@ class Joined:
 
     def _session(self, surface: Surface, server: str) -> str:
         """Begin a WebDriver session and return its debugging address."""
-        wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": {"args": HEADLESS}}}}
+        chrome = {"args": ["--headless=new", *launch_arguments()]}
+        wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": chrome}}}
+            "capabilities": {
+                "alwaysMatch": {
+                    "browserName": "chrome",
+                    "goog:chromeOptions": {"args": ["--headless=new", *launch_arguments()]},
+                }
+            }
+        }
         request = Request(
             surface.title, "POST", f"{server}/session", {"content-type": "application/json"}, orjson.dumps(wanted)
         )
@@ -95,6 +105,7 @@ class Joined:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                env=passed_on(FOR_WINDOWS),
                 start_new_session=True,
             )
         except OSError as error:
@@ -103,9 +114,6 @@ class Joined:
         deadline = time.monotonic() + LAUNCH_SECONDS
         while not _answers(surface) and time.monotonic() < deadline and process.poll() is None:
             time.sleep(POLL_SECONDS)
-
-
-HEADLESS = ["--headless=new", "--no-sandbox", "--disable-gpu"]
 
 
 def page_of(browser: Browser, surface: Surface) -> Page:

@@ -9,6 +9,7 @@ from contextlib import suppress
 import psutil
 
 from drills.errors import NotInEffect, SwitchFailed, TargetUnreachable
+from drills.target.commands import FOR_WINDOWS, passed_on
 from drills.target.recipes import ProcessSwitchRecipe
 from drills.target.switches.values import inward, outward
 
@@ -55,7 +56,7 @@ class ProcessSwitch:
         try:
             running = self._running()
         except NotInEffect:
-            environment = {name: os.environ[name] for name in _USUAL if name in os.environ}
+            environment = passed_on(FOR_WINDOWS)
         else:
             environment = self._environment(running)
             _end(running)
@@ -107,7 +108,6 @@ class ProcessSwitch:
 
 #: Keeps what was started from being reported as forgotten: it is meant to outlive the drill.
 _STARTED: list[subprocess.Popen[bytes]] = []
-_USUAL = ("PATH", "HOME", "USER", "LANG", "DISPLAY", "XAUTHORITY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR", "TMPDIR")
 
 
 def _end(process: psutil.Process) -> None:
