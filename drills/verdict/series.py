@@ -167,10 +167,16 @@ def _at(times: Floats, bucket: Reading) -> Floats:
 
 def _moments(rhythms: Sequence[Floats]) -> Floats:
     """Return every moment of ``rhythms``, of which each rises, once and in order."""
-    distinct = {times.tobytes(): times for times in {id(times): times for times in rhythms}.values()}
-    if len(distinct) == 1:
-        return rhythms[0]
-    return np.unique(np.concatenate([*distinct.values(), np.empty(0)]))
+    different = distinct(rhythms)
+    return different[0] if len(different) == 1 else np.unique(np.concatenate([*different, np.empty(0)]))
+
+
+def distinct(rhythms: Iterable[Floats]) -> tuple[Floats, ...]:
+    """Return each of ``rhythms`` once. Most are one and the same array, which saves comparing them."""
+    arrays = {id(times): times for times in rhythms}
+    if len(arrays) > 1:
+        return tuple({times.tobytes(): times for times in arrays.values()}.values())
+    return tuple(arrays.values())
 
 
 def moments(seen: Iterable[Scrapes]) -> Floats:

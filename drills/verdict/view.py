@@ -125,7 +125,7 @@ def _coverage(seen: Iterable[Scrapes], disturbed: Spans, interval: float, window
 
     A disturbance reaches into the pairs of scrapes around it, so that one interval on either side is excused with it.
     """
-    moments = {scrapes.readable.tobytes(): scrapes.readable for scrapes in seen}.values()
+    moments = series.distinct(scrapes.readable for scrapes in seen)
     starts, ends = _joined(times[:-1] for times in moments), _joined(times[1:] for times in moments)
     calm = ~disturbed.touching(starts, ends)
     starts, ends = starts[calm], ends[calm]
