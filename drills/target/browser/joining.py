@@ -74,13 +74,6 @@ class Joined:
         """Begin a WebDriver session and return its debugging address."""
         chrome = {"args": ["--headless=new", *launch_arguments()]}
         wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": chrome}}}
-            "capabilities": {
-                "alwaysMatch": {
-                    "browserName": "chrome",
-                    "goog:chromeOptions": {"args": ["--headless=new", *launch_arguments()]},
-                }
-            }
-        }
         request = Request(
             surface.title, "POST", f"{server}/session", {"content-type": "application/json"}, orjson.dumps(wanted)
         )
