@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
-from drills.evidence.records import DrillRecord, JudgedItem, Scalar, Verdict
+from drills.evidence.records import DrillRecord, JudgedCheck, JudgedItem, Scalar, Verdict
 from drills.report.names import stage_title
 from drills.report.wording import duration, scalar
 
@@ -20,13 +20,22 @@ _DECISIONS: dict[Scalar, int] = {"NO-GO": 0, "GO": 1}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One thing that a record says. ``aim`` tells which way is better, where a number has one."""
+    """One thing that a record says. ``aim`` tells which way is better, where a number has one.
+
+    ``key`` tells it from others of its group where its words may change; else they do.
+    """
 
     group: str
     what: str
     value: Scalar
     unit: str = ""
     aim: Aim = ""
+    key: str = ""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What two drills have in common that say the same thing, perhaps with another value."""
+        return self.group, self.key or self.what
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +62,8 @@ class Comparison:
 
 def compare(before: DrillRecord, after: DrillRecord) -> Comparison:
     """Return what changed from one drill to the other, in the order in which a report tells it."""
-    had = {(figure.group, figure.what): figure for figure in figures(before)}
-    has = {(figure.group, figure.what): figure for figure in figures(after)}
+    had = {figure.place: figure for figure in figures(before)}
+    has = {figure.place: figure for figure in figures(after)}
     groups = list(dict.fromkeys(group for group, _ in chain(has, had)))
     places = sorted(dict.fromkeys(chain(has, had)), key=lambda place: groups.index(place[0]))
     changes = tuple(_change(had.get(place), has.get(place)) for place in places)
@@ -90,10 +99,18 @@ def _items(record: DrillRecord) -> Iterator[Figure]:
 
 
 def _checks(item: JudgedItem) -> Iterator[Figure]:
-    """Yield the verdict of each check; what it observed differs from drill to drill and is in the reports."""
+    """Yield the verdict of each check, the worst where it was made more than once.
+
+    What it observed differs from drill to drill and is in the reports.
+    """
+    worst: dict[tuple[str, str, str], JudgedCheck] = {}
     for check in item.checks:
-        where = " ".join(part for part in (check.surface, check.step) if part)
-        yield Figure("checks", f"{item.source} {check.title}{f' [{where}]' if where else ''}", check.verdict)
+        key = (check.id, check.surface or "", check.step or "")
+        worst[key] = min(worst.get(key, check), check, key=lambda one: _RANKS[one.verdict])
+    for parts, check in worst.items():
+        where = " ".join(part for part in parts[1:] if part)
+        title = f"{item.source} {check.title}{f' [{where}]' if where else ''}"
+        yield Figure("checks", title, check.verdict, key=" ".join((item.id, *parts)))
 
 
 def _gates(record: DrillRecord) -> Iterator[Figure]:

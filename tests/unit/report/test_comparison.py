@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from drills.evidence.records import DrillRecord, Verdict
+from drills.evidence.records import DrillRecord, JudgedCheck, Scalar, Verdict
 from drills.report.comparison import Change, Comparison, compare, said
 
 
@@ -95,3 +95,19 @@ def test_what_only_one_of_them_says_is_new_or_gone(passed_record: DrillRecord) -
         "Fault lag: new",
         *(f"{risk}: gone" for risk in passed_record.residual_risks),
     ]
+
+
+def test_a_check_is_the_same_one_under_other_words(passed_record: DrillRecord) -> None:
+    """A budget in the title of a check differs from target to target; the worst of repeated checks counts."""
+    first, *others = passed_record.checklist
+    check, *rest = first.checks
+    renamed = check.model_copy(update={"title": "Audit cycles within 3 s"})
+    failed = check.model_copy(update={"verdict": Verdict.FAIL})
+
+    def compared(*checks: JudgedCheck) -> list[tuple[str, Scalar, Scalar]]:
+        item = first.model_copy(update={"checks": (*checks, *rest)})
+        after = passed_record.model_copy(update={"checklist": (item, *others)})
+        return [(change.what, change.before, change.after) for change in compare(passed_record, after).changes]
+
+    assert compared(renamed) == []
+    assert compared(failed, check) == [("§5.1 Audit cycles after enabling", "PASS", "FAIL")]
