@@ -83,20 +83,13 @@ class PrometheusMetrics:
         Raises:
             MetricsUnavailable: the server does not answer, refuses, or has more samples than can be held.
         """
-        selector = self._selector("|".join(sorted(metrics)))
         found: dict[SeriesKey, list[tuple[float, float]]] = {}
         told: list[str] = []
         partial = False
-        for page in self._pages(selector, start, end):
-            partial |= bool(page.warnings)
+        for page in self._pages(self._selector("|".join(sorted(metrics))), start, end):
+            self._take(page, found)
             told += [*page.warnings, *page.infos]
-            for key, points in page.series:
-                found.setdefault(key, []).extend(points)
-            if sum(map(len, found.values())) > MAXIMUM_SAMPLES:
-                raise MetricsUnavailable(
-                    f"{self._url} has more than {MAXIMUM_SAMPLES:,} samples for these gates",
-                    remedy="narrow metrics.matchers in the target profile",
-                )
+            partial |= bool(page.warnings)
         failed = (f"{at:%H:%M:%S}Z {problem}" for at, problem in self._problems if start <= at <= end)
         return Samples(
             source=self._url,
@@ -107,6 +100,15 @@ class PrometheusMetrics:
             problems=(*dict.fromkeys(told), *failed),
             partial=partial,
         )
+
+    def _take(self, page: Found, found: dict[SeriesKey, list[tuple[float, float]]]) -> None:
+        for key, points in page.series:
+            found.setdefault(key, []).extend(points)
+        if sum(map(len, found.values())) > MAXIMUM_SAMPLES:
+            raise MetricsUnavailable(
+                f"{self._url} has more than {MAXIMUM_SAMPLES:,} samples for these gates",
+                remedy="narrow metrics.matchers in the target profile",
+            )
 
     def seen_since(self, moment: datetime) -> bool:
         """Say whether the newest sample of every instance is of ``moment`` or later."""

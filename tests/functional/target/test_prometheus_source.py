@@ -17,7 +17,7 @@ from drills.clock import SYSTEM_CLOCK, FrozenClock
 from drills.errors import MetricsUnavailable, ProfileInvalid
 from drills.evidence.records import Samples
 from drills.target.fields import SecretReference
-from drills.target.metrics import fetch
+from drills.target.metrics import fetch, prometheus
 from drills.target.metrics.openmetrics import OpenMetricsFile
 from drills.target.metrics.prometheus import PrometheusMetrics
 from drills.target.metrics.settings import OpenMetricsSettings, PrometheusSettings
@@ -82,6 +82,17 @@ def test_an_answer_that_is_too_large_is_asked_for_in_parts(
         with pytest.raises(MetricsUnavailable, match="answers with more than") as caught:
             asked.samples(COUNTERS, start, end)
     assert "metrics.matchers" in caught.value.remedy
+
+
+def test_more_samples_than_can_be_held_are_refused(
+    prometheus_url: str, end: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However small its pages are, what they add up to is bounded."""
+    monkeypatch.setattr(prometheus, "MAXIMUM_SAMPLES", 1000)
+    with source(prometheus_url, matchers={"job": "hour"}) as asked:
+        assert len(asked.samples(("bad_total",), end - timedelta(hours=1), end).series) == 3
+        with pytest.raises(MetricsUnavailable, match="more than 1,000 samples"):
+            asked.samples(COUNTERS, end - timedelta(hours=1), end)
 
 
 def test_what_a_metric_shows_now_is_its_newest_sample(prometheus_url: str, end: datetime) -> None:
