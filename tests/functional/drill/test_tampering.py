@@ -67,7 +67,7 @@ def original(outcome: Any) -> Path:
 def another(signing_key: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another real drill, signed by the same key."""
     home = tmp_path_factory.mktemp("another")
-    source = min(path for path in SHOWN.iterdir() if path.is_dir())
+    source = min(SHOWN.glob("*-embedded-drill"))
     run = RunFolder.create(home, "run")
     for path in source.iterdir():
         shutil.copy(path, run.ledger if path.name == "ledger.jsonl" else run.artefacts / path.name)

@@ -33,7 +33,7 @@ STEPS = ("mkdir", "open", "write", "fsync", "rename", "replace", "link", "unlink
 @pytest.fixture
 def signed(publication: Publication) -> Publication:
     """A finished run, ready to be published with a signature."""
-    ledger = min(SHOWN.glob("*/ledger.jsonl"))
+    ledger = min(SHOWN.glob("*-embedded-drill/ledger.jsonl"))
     return dataclasses.replace(publication, attestor=Attestor(judge(read_ledger(ledger)), SigningKey.generate()))
 
 

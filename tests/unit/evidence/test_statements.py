@@ -26,7 +26,7 @@ from drills.evidence.records import DrillRecord, Provenance, Verdict
 from drills.evidence.statements import RESULTS, statements
 from drills.verdict.judge import judge
 
-LEDGER = min((Path(__file__).parents[3] / "docs" / "sync" / "status").glob("*/ledger.jsonl"))
+LEDGER = min((Path(__file__).parents[3] / "docs" / "sync" / "status").glob("*-embedded-drill/ledger.jsonl"))
 
 
 @pytest.fixture(scope="module")
