@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from PIL import Image
 from pydantic import JsonValue
 
 from drills import phoenix
@@ -170,8 +171,9 @@ def _expositions() -> tuple[bytes, ...]:
 
 
 def _pictures() -> tuple[bytes, ...]:
-    published = sorted((ROOT / "docs" / "sync" / "status").glob("*/mobile-after.png"))
-    return tuple(path.read_bytes()[:4000] for path in published[:1]) or (b"\x89PNG\r\n\x1a\n",)
+    file = io.BytesIO()
+    Image.effect_noise((9, 9), 90).save(file, "PNG", dpi=(72, 72))
+    return (file.getvalue(),)
 
 
 def _hear(content: bytes) -> None:

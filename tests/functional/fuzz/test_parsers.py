@@ -17,7 +17,7 @@ from drills.errors import DrillError
 from tests.functional.fuzz.parsers import PARSERS, SECRET, Parser
 
 #: Inputs for each parser; ``nox -s fuzz`` sets many more, and prints the figures.
-BUDGET = int(os.environ.get("FUZZ_EXAMPLES", "40"))
+BUDGET = int(os.environ.get("FUZZ_EXAMPLES", "25"))
 #: Of the processor's time, for an input of at most a few hundred kilobytes.
 LONGEST_SECONDS = 5.0
 MOST_BYTES = 96 * 1024 * 1024
