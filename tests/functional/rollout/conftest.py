@@ -23,7 +23,7 @@ from drills.evidence.ledger import Ledger, read_ledger
 from drills.evidence.records import DrillStarted, Fact, LedgerEntry, Samples, Series, StageDecided, TargetFacts
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
-from drills.plugin.publishing import judge_run, publish_run
+from drills.plugin.publishing import judge_run, publish_run, recent_decisions
 from drills.runbook.load import load_runbook
 from drills.target.environment import target_facts
 from drills.target.profile import load_profile
@@ -180,6 +180,8 @@ def publish_full_drill(runs: Path, out: Path, target: TargetFacts, ended: dateti
         for entry in entries:
             clock.moment = entry.at + shift
             ledger.append(_told_again(entry, shift, target, ended))
+            for decided in recent_decisions(out, "khala-cutover") if entry.seq == 1 else ():
+                ledger.append(decided)
     for file in published.parent.iterdir():
         shutil.copy(file, folder.artefacts / file.name)
     return publish_run(folder, judge_run(folder), Redactor(), out).folder
