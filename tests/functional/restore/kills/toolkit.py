@@ -73,9 +73,8 @@ class ToolkitVictim:
         return None
 
     def put_back_by(self, seen: Seen) -> str:
-        """Return whether the rollbacks were played."""
-        del seen
-        return "its rollbacks" if "Rollback: " in self._log() else NOTHING_FLIPPED
+        """Return whether a flag was away at all; if one was, nobody else is there who could put it back."""
+        return "the experiment" if seen.seconds else NOTHING_FLIPPED
 
     def evidence_is_readable(self) -> bool:
         """Whether there is a journal, and it can be read."""
