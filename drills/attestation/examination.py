@@ -11,9 +11,9 @@ from drills.attestation.links import Links, follow
 from drills.attestation.reading import Evidence, read_evidence
 from drills.attestation.signature import Signature, check_signature
 from drills.errors import IntegrityBroken
+from drills.evidence.drill_record import DrillRecord
 from drills.evidence.provenance import knows_commit
 from drills.evidence.publication import RECORD
-from drills.evidence.records import DrillRecord
 from drills.evidence.signing import PublicKey
 
 CHECKS = (altered_files, broken_chain, other_artefacts, other_verdicts, other_words)

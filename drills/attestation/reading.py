@@ -12,11 +12,12 @@ from pydantic import ValidationError
 
 from drills.attestation.deviation import Deviation
 from drills.errors import LedgerDamaged, RunNotFound
+from drills.evidence.drill_record import DrillRecord
 from drills.evidence.durable import read_regular
 from drills.evidence.ledger import read_valid_prefix
 from drills.evidence.manifest import MANIFEST, Manifest
 from drills.evidence.publication import LEDGER, RECORD
-from drills.evidence.records import DrillRecord, LedgerEntry
+from drills.evidence.records import LedgerEntry
 
 #: No drill publishes so much; a larger file is named and not read.
 MOST_BYTES = 64 * 1024 * 1024

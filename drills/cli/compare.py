@@ -10,7 +10,7 @@ import click
 import orjson
 
 from drills.cli.options import AS_JSON, explained
-from drills.evidence.records import DrillRecord
+from drills.evidence.drill_record import DrillRecord
 from drills.report.comparison import Comparison, compare, said
 from drills.report.terminal import shown
 from drills.report.wording import count, minute

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import orjson
 
+from drills.evidence.drill_record import DrillRecord
 from drills.evidence.envelope import Envelope
 from drills.evidence.manifest import Manifest
-from drills.evidence.records import DrillRecord
 from drills.evidence.signing import SigningKey
 from drills.evidence.statements import statements
 

@@ -17,10 +17,11 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from drills.canonical import digest_of_bytes
+from drills.evidence.drill_record import DrillRecord, JudgedRollback
 from drills.evidence.environment import CONSTRAINTS
 from drills.evidence.manifest import MANIFEST, Manifest
 from drills.evidence.publication import RECORD
-from drills.evidence.records import DrillRecord, Frozen, JudgedGate, JudgedRollback, Scalar, Verdict
+from drills.evidence.records import Frozen, JudgedGate, Scalar, Verdict
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 TEST_RESULT_PREDICATE = "https://in-toto.io/attestation/test-result/v0.1"

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from drills.evidence.records import DrillRecord
+from drills.evidence.drill_record import DrillRecord
 from drills.export.thresholds import breaking, threshold
 from drills.runbook.model import Gate, Panel, Runbook
 from drills.runbook.promql import expression, judged_seconds, span

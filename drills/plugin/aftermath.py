@@ -8,9 +8,10 @@ from pathlib import Path
 
 from drills.clock import SYSTEM_CLOCK, Clock
 from drills.errors import LeaseHeld, RunNotFound, SecretFound
+from drills.evidence.drill_record import DrillRecord
 from drills.evidence.ledger import Ledger, read_valid_prefix
 from drills.evidence.publication import Published
-from drills.evidence.records import DrillFinished, DrillRecord, DrillStarted, LedgerEntry
+from drills.evidence.records import DrillFinished, DrillStarted, LedgerEntry
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
 from drills.plugin.publishing import judge_run, publish_run

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from drills.evidence.records import DrillRecord, Verdict
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import Verdict
 from drills.report.terminal import shown
 from drills.runbook.model import Runbook
 

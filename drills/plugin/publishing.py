@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from drills.errors import EvidenceError, IntegrityBroken
 from drills.evidence.attesting import Attestor
 from drills.evidence.decisions import DECISIONS, Recorded, read_decisions
+from drills.evidence.drill_record import DrillRecord
 from drills.evidence.ledger import read_valid_prefix
 from drills.evidence.placing import put_anew
 from drills.evidence.publication import RECORD, Publication, Published, publish
-from drills.evidence.records import DrillRecord, StageDecided, Verdict
+from drills.evidence.records import StageDecided, Verdict
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
 from drills.evidence.signing import SigningKey

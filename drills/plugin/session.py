@@ -17,13 +17,7 @@ from drills.evidence.artefacts import ArtefactStore
 from drills.evidence.environment import CONSTRAINTS, installed, run_address, versions
 from drills.evidence.ledger import Ledger
 from drills.evidence.provenance import gather, previous_drill
-from drills.evidence.records import (
-    DrillFinished,
-    DrillStarted,
-    ItemFinished,
-    ItemStarted,
-    SwitchFlipped,
-)
+from drills.evidence.records import DrillFinished, DrillStarted, ItemFinished, ItemStarted, SwitchFlipped
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
 from drills.plugin.captures import JUNIT, PAGE, Captures

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
-from drills.evidence.records import DrillRecord, JudgedCheck, JudgedItem, Scalar, Verdict
+from drills.evidence.drill_record import DrillRecord, JudgedCheck, JudgedItem
+from drills.evidence.records import Scalar, Verdict
 from drills.report.names import stage_title
 from drills.report.wording import duration, scalar
 

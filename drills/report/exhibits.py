@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from drills.evidence.records import Artefact, CanaryPlanted, DrillRecord, Recording
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import Artefact, CanaryPlanted, Recording
 from drills.report.markdown import Markdown, code, image, join, link
 from drills.report.wording import byte_size, count
 

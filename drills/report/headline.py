@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from drills.evidence.records import DrillRecord, Verdict
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import Verdict
 from drills.report.history import commit_link, issue_links, passed
 from drills.report.items import what_was_seen
 from drills.report.markdown import Markdown, bold, code, join, link, text

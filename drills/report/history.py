@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from drills.evidence.records import CommitFacts, DrillRecord, Provenance, Verdict
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import CommitFacts, Provenance, Verdict
 from drills.report.markdown import Markdown, code, join, link, text
 from drills.report.names import stage_title
 from drills.report.wording import clip, count, day, mark, minute, quantity

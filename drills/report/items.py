@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from drills.evidence.records import JudgedArtefact, JudgedCheck, JudgedItem, Observation, Relation, Verdict
+from drills.evidence.drill_record import JudgedArtefact, JudgedCheck, JudgedItem
+from drills.evidence.records import Observation, Relation, Verdict
 from drills.report.exhibits import Exhibits
 from drills.report.markdown import Markdown, code, html, join, text
 from drills.report.wording import clip, count, duration, mark, scalar, sign

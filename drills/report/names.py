@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drills.evidence.records import DrillRecord
+from drills.evidence.drill_record import DrillRecord
 
 
 def switch_keys(record: DrillRecord) -> dict[str, str]:

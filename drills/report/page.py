@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drills.evidence.records import DrillRecord, Moment
+from drills.evidence.drill_record import DrillRecord, Moment
 from drills.report.decisions import DecisionRow, decision_row
 from drills.report.exhibits import Exhibits, FileList, Picture, RecordingRow, canary_words
 from drills.report.gates import Disturbances, GateRow, disturbances, gate_reasons, gate_rows

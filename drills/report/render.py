@@ -8,7 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from drills.evidence.records import DrillRecord, StageDecided
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import StageDecided
 from drills.report.decisions import decision_row, decision_view
 from drills.report.history import index
 from drills.report.markdown import inert

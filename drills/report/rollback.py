@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from drills.evidence.records import DrillRecord, JudgedRollback, Restored, SwitchRestored, Verdict
+from drills.evidence.drill_record import DrillRecord, JudgedRollback
+from drills.evidence.records import Restored, SwitchRestored, Verdict
 from drills.report.markdown import Markdown, bold, code, join, text
 from drills.report.names import switch_keys
 from drills.report.wording import count, duration, mark, second

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from drills.attestation import verify
 from drills.errors import ConfigurationError, EvidenceError, IntegrityBroken
+from drills.evidence.drill_record import DrillRecord
 from drills.evidence.manifest import MANIFEST
 from drills.evidence.publication import RECORD
-from drills.evidence.records import DrillRecord, Interval, TargetFacts
+from drills.evidence.records import Interval, TargetFacts
 from drills.verdict.case import PublishedDrill
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from drills.evidence.records import DrillRecord, JudgedGate, StageDecided, TargetFacts
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import JudgedGate, StageDecided, TargetFacts
 from drills.runbook.model import Runbook, Stage
 from drills.verdict.business_days import BusinessDays
 

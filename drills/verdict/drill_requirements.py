@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial
 
-from drills.evidence.records import JudgedItem, JudgedRollback, Requirement, TargetFacts, Verdict
+from drills.evidence.drill_record import JudgedItem, JudgedRollback
+from drills.evidence.records import Requirement, TargetFacts, Verdict
 from drills.runbook.model import Precondition, Runbook, Switch
 from drills.verdict.case import PublishedDrill, StageCase
 from drills.verdict.obstacles import clock

@@ -6,19 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from operator import ge, gt, le, lt
 
-from drills.evidence.records import (
-    Artefact,
-    Check,
-    ItemFinished,
-    ItemStarted,
-    JudgedArtefact,
-    JudgedCheck,
-    JudgedItem,
-    Observation,
-    Relation,
-    Scalar,
-    Verdict,
-)
+from drills.evidence.drill_record import JudgedArtefact, JudgedCheck, JudgedItem
+from drills.evidence.records import Artefact, Check, ItemFinished, ItemStarted, Observation, Relation, Scalar, Verdict
 from drills.runbook.model import Entry, RequiredArtefact
 from drills.verdict.facts import Facts
 

@@ -9,17 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from drills.evidence.drill_record import DrillRecord, JudgedArtefact, JudgedItem, JudgedRollback
 from drills.evidence.records import (
     Artefact,
     CanaryPlanted,
     Disturbance,
     DrillFinished,
-    DrillRecord,
     Interval,
-    JudgedArtefact,
     JudgedGate,
-    JudgedItem,
-    JudgedRollback,
     LedgerEntry,
     Recording,
     Restored,

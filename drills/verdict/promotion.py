@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
 
-from drills.evidence.records import Decision, DrillStarted, StageDecided, Verdict
+from drills.evidence.drill_record import Decision
+from drills.evidence.records import DrillStarted, StageDecided, Verdict
 from drills.runbook.model import Runbook
 from drills.verdict.items import worst
 

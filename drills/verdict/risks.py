@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from drills.evidence.records import DrillStarted, Interval, JudgedGate, JudgedItem, Verdict
+from drills.evidence.drill_record import JudgedItem
+from drills.evidence.records import DrillStarted, Interval, JudgedGate, Verdict
 
 
 def residual_risks(

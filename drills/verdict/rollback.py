@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from drills.evidence.records import (
-    JudgedRollback,
-    Lane,
-    LaneProved,
-    RuntimeRecovered,
-    SwitchFlipped,
-    Verdict,
-)
+from drills.evidence.drill_record import JudgedRollback
+from drills.evidence.records import Lane, LaneProved, RuntimeRecovered, SwitchFlipped, Verdict
 from drills.runbook.model import Runbook, Switch, SwitchKind
 from drills.verdict.facts import Facts
 

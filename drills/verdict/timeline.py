@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from drills.evidence.drill_record import JudgedItem, Moment
 from drills.evidence.records import (
     Check,
     Disturbance,
@@ -11,10 +12,8 @@ from drills.evidence.records import (
     DrillStarted,
     ItemFinished,
     ItemStarted,
-    JudgedItem,
     LaneProved,
     LedgerEntry,
-    Moment,
     Restored,
     RuntimeRecovered,
     SwitchFlipped,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drills.evidence.records import DrillRecord
+from drills.evidence.drill_record import DrillRecord
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "drill.schema.json"
 #: Set to write the schema anew: ``UPDATE_SCHEMA=1 nox -s docs``.

@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from drills.evidence.records import DrillRecord, Verdict
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import Verdict
 from tests.real_staging.assembly import FEATURES, RealStaging, assembled
 
 ROOT = Path(__file__).parents[2]

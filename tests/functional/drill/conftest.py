@@ -14,8 +14,8 @@ from typing import Protocol
 import httpx2
 import pytest
 
+from drills.evidence.drill_record import DrillRecord
 from drills.evidence.key_files import KEY_VARIABLE, write_key_pair
-from drills.evidence.records import DrillRecord
 from drills.target.chromium import find
 
 DRILL = (sys.executable, "-m", "drills")

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from drills.evidence.records import DrillRecord, Verdict
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import Verdict
 from drills.staging.store import Store
 from drills.target.embedded import CAUGHT_BY, fault_names
 

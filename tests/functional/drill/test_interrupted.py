@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from drills.attestation import verify
+from drills.evidence.drill_record import DrillRecord
 from drills.evidence.ledger import read_valid_prefix
-from drills.evidence.records import DrillRecord, ItemStarted, LedgerEntry, SwitchFlipped, Verdict
+from drills.evidence.records import ItemStarted, LedgerEntry, SwitchFlipped, Verdict
 from tests.functional.restore.kills.disk import can_mount
 from tests.functional.restore.kills.lane import Kill, Lane
 from tests.functional.restore.kills.target import Target

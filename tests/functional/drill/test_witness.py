@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drills.evidence.records import JudgedItem, Verdict
+from drills.evidence.drill_record import JudgedItem
+from drills.evidence.records import Verdict
 from drills.verdict.quantiles import percentile
 
 ITEMS = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ def evictions(own: Any) -> float:
     return float(own.metric("sync_socket_eviction_count_total", action="close", status="slow_consumer"))
 
 
-def evictions_after(own: Any, connection: ClientConnection, replay: dict[str, object]) -> float:
+def evictions_after(own: Any, connection: ClientConnection, replay: Mapping[str, object]) -> float:
     """Ask for the whole topic once more, and return how many clients were put out by now."""
     connection.send(phoenix.Frame("1", "2", "sync:v1", "sync:subscribe", replay).encode())
     return evictions(own)

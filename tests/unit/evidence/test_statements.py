@@ -20,9 +20,10 @@ from in_toto_attestation.v1.statement import (  # type: ignore[import-untyped]  
 from in_toto_attestation.v1.statement_pb2 import Statement as StatementMessage  # type: ignore[import-untyped]  # ships no types
 
 from drills.canonical import digest_of_bytes
+from drills.evidence.drill_record import DrillRecord
 from drills.evidence.ledger import read_ledger
 from drills.evidence.manifest import Manifest, describe
-from drills.evidence.records import DrillRecord, Provenance, Verdict
+from drills.evidence.records import Provenance, Verdict
 from drills.evidence.statements import RESULTS, statements
 from drills.verdict.judge import judge
 

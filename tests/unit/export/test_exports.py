@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from drills.cli import main
-from drills.evidence.records import DrillRecord
+from drills.evidence.drill_record import DrillRecord
 from drills.export.grafana import grafana_annotations, grafana_dashboard
 from drills.export.prometheus import prometheus_rules
 from drills.runbook.load import load_runbook

@@ -10,18 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from drills.evidence.records import (
-    Artefact,
-    CommitFacts,
+from drills.evidence.drill_record import (
     Decision,
     DrillRecord,
-    Interval,
     JudgedArtefact,
     JudgedCheck,
-    JudgedGate,
     JudgedItem,
     JudgedRollback,
     Moment,
+)
+from drills.evidence.records import (
+    Artefact,
+    CommitFacts,
+    Interval,
+    JudgedGate,
     Observation,
     Provenance,
     Relation,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from drills.evidence.records import CanaryPlanted, DrillRecord, Recording
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import CanaryPlanted, Recording
 from drills.report.render import render_report
 
 

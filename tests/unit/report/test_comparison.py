@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from drills.evidence.records import DrillRecord, JudgedCheck, Scalar, Verdict
+from drills.evidence.drill_record import DrillRecord, JudgedCheck
+from drills.evidence.records import Scalar, Verdict
 from drills.report.comparison import Change, Comparison, compare, said
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from drills.evidence.records import DrillRecord, Requirement, RollbackStep, StageDecided, Verdict
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import Requirement, RollbackStep, StageDecided, Verdict
 from drills.report.render import render_decision, render_decisions, render_index, render_report
 
 NOW = datetime(2026, 2, 20, 14, 0, 7, tzinfo=UTC)

@@ -10,7 +10,8 @@ from pathlib import Path
 import cmarkgfm  # type: ignore[import-untyped]  # it ships none
 import pytest
 
-from drills.evidence.records import DrillRecord, Restored, Verdict
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import Restored, Verdict
 from drills.report.render import STEP_SUMMARY_LIMIT, render_index, render_report, render_step_summary
 
 FOLDER = "2026-02-20-khala-cutover"

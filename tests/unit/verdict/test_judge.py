@@ -9,13 +9,13 @@ import pytest
 
 from drills.canonical import digest
 from drills.errors import LedgerDamaged
+from drills.evidence.drill_record import DrillRecord
 from drills.evidence.records import (
     Artefact,
     Check,
     CommitFacts,
     Disturbance,
     DrillFinished,
-    DrillRecord,
     DrillStarted,
     Fact,
     Interval,

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drills.evidence.records import DrillRecord, JudgedGate, StageDecided, TargetFacts, Verdict
+from drills.evidence.drill_record import DrillRecord
+from drills.evidence.records import JudgedGate, StageDecided, TargetFacts, Verdict
 from drills.runbook.load import load_runbook
 from drills.runbook.model import Calendar, Gate, Hold
 from drills.verdict.business_days import BusinessDays
