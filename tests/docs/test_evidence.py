@@ -73,12 +73,16 @@ def _report(folder: Path) -> None:
 
 def _manifest(folder: Path) -> None:
     manifest = folder / "manifest.json"
-    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"ledger_entries": 1', '"ledger_entries": 2'))
+    manifest.write_text(re.sub(r'("ledger_entries": )(\d+)', r"\g<1>9\2", manifest.read_text(encoding="utf-8")))
+
+
+def _other_letter(found: re.Match[str]) -> str:
+    return f"{found[1]}{'B' if found[2] == 'A' else 'A'}"
 
 
 def _statement(folder: Path) -> None:
     envelope = folder / "drill.dsse.json"
-    envelope.write_text(re.sub(r'("payload": ".{80})(.)', lambda found: f"{found[1]}A", envelope.read_text()))
+    envelope.write_text(re.sub(r'("payload": ".{80})(.)', _other_letter, envelope.read_text()))
 
 
 @pytest.mark.parametrize("tamper", [_picture, _report, _manifest, _statement])
