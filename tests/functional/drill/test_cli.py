@@ -30,8 +30,8 @@ def test_a_profile_that_is_wrong_ends_with_2_before_anything_is_touched(tmp_path
         "run", "--target", str(tmp_path / "bad.toml"), "--out", str(tmp_path / "out"), state=tmp_path / "state"
     )
     assert done.returncode == 2
-    assert "name:" in done.stdout + done.stderr
-    assert "environment:" in done.stdout + done.stderr
+    assert "name (line 1):" in done.stdout + done.stderr
+    assert "environment (line 2):" in done.stdout + done.stderr
     assert not (tmp_path / "out").exists()
     assert not (tmp_path / "state").exists()
 
