@@ -14,7 +14,7 @@ from drills.evidence.drill_record import DrillRecord
 from drills.report.comparison import Comparison, compare, said
 from drills.report.terminal import shown
 from drills.report.wording import count, minute
-from drills.rollout.shelf import verified_record
+from drills.rollout.published import verified_record
 
 PLACE = click.Path(path_type=Path)
 

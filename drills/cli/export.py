@@ -11,9 +11,9 @@ from drills.cli.options import explained
 from drills.export.grafana import grafana_annotations, grafana_dashboard
 from drills.export.prometheus import prometheus_rules
 from drills.export.thresholds import unset
-from drills.plugin.course import chart
+from drills.plugin.drill_plan import plan_drill
 from drills.plugin.options import EMBEDDED
-from drills.rollout.shelf import verified_record
+from drills.rollout.published import verified_record
 from drills.runbook.model import Runbook
 
 RUNBOOK = click.option("--runbook", metavar="NAME|FILE", help="The runbook, instead of the target's own.")
@@ -67,11 +67,11 @@ def grafana_annotations_command(place: Path, output: Path | None) -> None:
 
 
 def _read(runbook: str | None, target: str | None) -> tuple[Runbook, Mapping[str, float]]:
-    course = chart(target or EMBEDDED, runbook, allow_production=True)
-    settings = course.profile.objectives.settings() if course.profile else {}
-    for gate, setting in unset(course.runbook.gates, settings).items():
+    plan = plan_drill(target or EMBEDDED, runbook, allow_production=True)
+    settings = plan.profile.objectives.settings() if plan.profile else {}
+    for gate, setting in unset(plan.runbook.gates, settings).items():
         click.echo(f"drill: gate {gate} has no threshold: no target says {setting!r}", err=True)
-    return course.runbook, settings
+    return plan.runbook, settings
 
 
 def _write(document: str, output: Path | None) -> None:

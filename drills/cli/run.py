@@ -13,7 +13,7 @@ import pytest
 
 from drills.cli.options import OUT, SET, SIGN_KEY, TARGET, USAGE, explained
 from drills.evidence.recordings import FOLDER as TRACES
-from drills.plugin.course import chart
+from drills.plugin.drill_plan import plan_drill
 
 #: pytest keeps its reports and leaves the terminal to the drill's own progress.
 QUIET = ("-qq", "--no-header", "--no-summary", "--tb=short", "--drill-progress")
@@ -58,7 +58,7 @@ def run(
     The exit code is the verdict: 0 PASS, 1 FAIL, 2 configuration, 10 INCONCLUSIVE, 11 switches not restored,
     12 evidence refused, 130 interrupted.
     """
-    scenarios = str(chart(target, runbook, allow_production=allow_production).scenarios)
+    scenarios = str(plan_drill(target, runbook, allow_production=allow_production).scenarios)
     words = [scenarios, "--drill-target", target, "--drill-out", str(out)]
     words += ["--drill-command", shlex.join(["drill", *sys.argv[1:]])]
     words += [word for fault in faults for word in ("--drill-fault", fault)]

@@ -21,8 +21,8 @@ from drills.evidence.records import DrillFinished, DrillStarted, ItemFinished, I
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
 from drills.plugin.captures import JUNIT, PAGE, Captures
-from drills.plugin.course import Course, chart
 from drills.plugin.drill import Drill
+from drills.plugin.drill_plan import DrillPlan, plan_drill
 from drills.plugin.effect import observe_effect
 from drills.plugin.interruption import Interruption
 from drills.plugin.options import EMBEDDED, DrillOptions
@@ -52,10 +52,10 @@ class DrillSession:
         """
         self.options = options
         self.clock = clock
-        course = _course(options)
-        self.profile: Profile | None = course.profile
-        self.runbook: Runbook = course.runbook
-        self.scenarios = course.scenarios
+        plan = _plan(options)
+        self.profile: Profile | None = plan.profile
+        self.runbook: Runbook = plan.runbook
+        self.scenarios = plan.scenarios
         self.state = StateFolder.default()
         self.progress = Progress(self.runbook, console)
         self.redactor = Redactor()
@@ -255,10 +255,10 @@ class DrillSession:
         )
 
 
-def _course(options: DrillOptions) -> Course:
+def _plan(options: DrillOptions) -> DrillPlan:
     if options.faults and options.target != EMBEDDED:
         raise ConfigurationError("--fault works on the embedded target only", remedy="drop --fault or --target")
-    course = chart(options.target, options.runbook, allow_production=options.allow_production)
-    if course.profile:
-        demand_fit(course.profile, course.runbook, options.target)
-    return course
+    plan = plan_drill(options.target, options.runbook, allow_production=options.allow_production)
+    if plan.profile:
+        demand_fit(plan.profile, plan.runbook, options.target)
+    return plan

@@ -11,7 +11,7 @@ from pathlib import Path
 from drills.clock import Clock
 from drills.errors import ConfigurationError, MetricsUnavailable
 from drills.evidence.records import Frozen, JudgedGate, Samples, Verdict
-from drills.plugin.course import chart
+from drills.plugin.drill_plan import plan_drill
 from drills.plugin.options import EMBEDDED
 from drills.runbook.load import KHALA_CUTOVER, load_runbook
 from drills.runbook.model import Runbook
@@ -132,7 +132,7 @@ def lookout(target: str, samples: Path | None, runbook: str | None, clock: Clock
             "an embedded staging lives only as long as its drill: there is none to look at",
             remedy="`drill staging up --profile staging.toml`, then `drill gates --target staging.toml` beside it",
         )
-    profile, followed = _course(target, runbook)
+    profile, followed = _plan(target, runbook)
     past = OpenMetricsSettings(kind="openmetrics", path=samples) if samples else profile and profile.metrics
     if isinstance(past, OpenMetricsSettings):
         yield Lookout(followed, profile, clock, file=OpenMetricsFile(past))
@@ -142,8 +142,8 @@ def lookout(target: str, samples: Path | None, runbook: str | None, clock: Clock
         yield Lookout(followed, profile, clock, live=live)
 
 
-def _course(target: str, runbook: str | None) -> tuple[Profile | None, Runbook]:
+def _plan(target: str, runbook: str | None) -> tuple[Profile | None, Runbook]:
     if target == EMBEDDED:
         return None, load_runbook(runbook or KHALA_CUTOVER)
-    course = chart(target, runbook, allow_production=True)
-    return course.profile, course.runbook
+    plan = plan_drill(target, runbook, allow_production=True)
+    return plan.profile, plan.runbook

@@ -17,12 +17,12 @@ from drills.errors import ConfigurationError
 from drills.evidence.decisions import Recorded, record_decision
 from drills.evidence.records import TargetFacts
 from drills.evidence.redaction import Redactor
-from drills.plugin.course import chart
+from drills.plugin.drill_plan import plan_drill
 from drills.plugin.publishing import decisions_of, write_index
 from drills.report.decisions import anchor
 from drills.restore.state import PRIVATE, StateFolder
+from drills.rollout.published import PublishedDrills
 from drills.rollout.samples import samples_of
-from drills.rollout.shelf import Shelf
 from drills.runbook.model import Runbook, Stage
 from drills.target.environment import target_facts
 from drills.target.profile import Profile
@@ -97,7 +97,7 @@ class _Inquiry:
     runbook: Runbook
     profile: Profile | None
     target: TargetFacts
-    shelf: Shelf
+    published: PublishedDrills
     log: tuple[Recorded, ...]
     now: datetime
     clock: Clock
@@ -106,12 +106,12 @@ class _Inquiry:
     @classmethod
     def begin(cls, question: Question, clock: Clock, redactor: Redactor) -> Self:
         """Read the profile, the runbook, what was published, and what was decided."""
-        course = chart(question.target, question.runbook, allow_production=True)
-        shelf = Shelf.of(question.out)
-        target = target_facts(course.profile) if course.profile else _embedded(shelf, course.runbook)
-        here = (course.runbook.id, target.name)
+        plan = plan_drill(question.target, question.runbook, allow_production=True)
+        published = PublishedDrills.of(question.out)
+        target = target_facts(plan.profile) if plan.profile else _embedded(published, plan.runbook)
+        here = (plan.runbook.id, target.name)
         log = tuple(one for one in decisions_of(question.out) if (one.decided.runbook, one.decided.target) == here)
-        return cls(question, course.runbook, course.profile, target, shelf, log, clock.now(), clock, redactor)
+        return cls(question, plan.runbook, plan.profile, target, published, log, clock.now(), clock, redactor)
 
     @property
     def went(self) -> Recorded | None:
@@ -131,9 +131,9 @@ class _Inquiry:
             days=days,
             gates=self._gates(origin, days),
             began=self._began(origin),
-            drill=self.shelf.newest(self.runbook.id, self.target),
-            unread=self.shelf.unread,
-            missing=self.shelf.without(one.decided.drill_id for one in self.log if one.decided.drill_id),
+            drill=self.published.newest(self.runbook.id, self.target),
+            unread=self.published.unread,
+            missing=self.published.without(one.decided.drill_id for one in self.log if one.decided.drill_id),
             last=self.log[-1].decided if self.log else None,
             reached=self.went.decided.to_title if self.went else None,
             operator=named or f"{getpass.getuser()}@{socket.gethostname()}",
@@ -162,16 +162,16 @@ class _Inquiry:
             self.runbook,
             held.samples,
             settings=self.target.settings,
-            disturbances=self.shelf.disturbances(self.target, first, self.now),
+            disturbances=self.published.disturbances(self.target, first, self.now),
             period=(begin, self.now),
         )
         seal = digest(held.samples.model_dump(mode="json")) if held.samples else None
         return Gates(begin=begin, source=held.source, digest=seal, judged=judged, problem=held.problem)
 
 
-def _embedded(shelf: Shelf, runbook: Runbook) -> TargetFacts:
+def _embedded(published: PublishedDrills, runbook: Runbook) -> TargetFacts:
     """Return what the newest drill of the embedded staging says of it: it is not up, and has no profile of its own."""
-    newest = shelf.newest(runbook.id, EMBEDDED)
+    newest = published.newest(runbook.id, EMBEDDED)
     return newest.record.target if newest else EMBEDDED
 
 

@@ -32,7 +32,7 @@ def why_none(drill: Drill) -> str:
     environment = drill.environment
     if environment.profile.khala.session is None:
         return "no event can be caused, and no update heard: give the target [stimulus], or khala.session"
-    if trouble := environment.ear.trouble:
+    if trouble := environment.listener.trouble:
         return f"the drill's own client on the new lane hears nothing: {trouble}"
     return f"no update came by itself within {environment.events.patience_seconds:g} s"
 

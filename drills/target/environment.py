@@ -14,10 +14,10 @@ from drills.errors import TargetUnreachable
 from drills.evidence.records import TargetFacts
 from drills.target.authority import told_workers
 from drills.target.browser import ConsolePage, DrillBrowser
-from drills.target.ear import Ear
 from drills.target.events import CausedEvents, Events, OperatorEvents, OrganicEvents
 from drills.target.fields import SecretReference, read_secret
 from drills.target.khala import TOKEN_RENEWAL_SECONDS, Cohort, Figures, Probe, mint_token
+from drills.target.listener import Listener
 from drills.target.metrics.sources import metric_source
 from drills.target.operator import WORKERS, EntityState, OperatorClient, ParityState
 from drills.target.parity.audit import ParityAudit, open_database
@@ -59,12 +59,12 @@ class Environment:
             stay_seconds=profile.cohort.reconnect_seconds,
             old_cursors=profile.cohort.old_cursors,
         )
-        self.ear = Ear(khala.socket_url, khala.topic, khala.document_prefix, self.sync_token)
+        self.listener = Listener(khala.socket_url, khala.topic, khala.document_prefix, self.sync_token)
         self.events = self._events()
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
-        listening = self.ear if self.listens else None
+        listening = self.listener if self.listens else None
         for part in (self.operator, self.metrics, self.cohort, listening):
             if part is not None:
                 self._open.enter_context(part)
@@ -169,16 +169,16 @@ class Environment:
 
     @property
     def listens(self) -> bool:
-        """Whether the drill has an ear of its own on the new lane."""
+        """Whether the drill has a listener of its own on the new lane."""
         return self.profile.khala.session is not None and not isinstance(self.events, OperatorEvents)
 
     def _events(self) -> Events:
         stimulus = self.profile.stimulus
         if isinstance(stimulus, HttpStimulus | CommandStimulus):
-            return CausedEvents(stimulus, self.profile.khala.document_prefix, self.ear)
+            return CausedEvents(stimulus, self.profile.khala.document_prefix, self.listener)
         if stimulus is None and self.operator is not None:
             return OperatorEvents(self.operator)
-        return OrganicEvents(self.ear, (stimulus or OrganicStimulus(kind="none")).wait_seconds)
+        return OrganicEvents(self.listener, (stimulus or OrganicStimulus(kind="none")).wait_seconds)
 
     def _metrics_secret(self, reference: SecretReference) -> str:
         secret = read_secret(reference)

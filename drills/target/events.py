@@ -10,9 +10,9 @@ import orjson
 
 from drills.errors import TargetUnreachable
 from drills.target.commands import Run, run
-from drills.target.ear import Ear
 from drills.target.exchange import Request, demand, resolve
 from drills.target.fields import read_headers
+from drills.target.listener import Listener
 from drills.target.operator import OperatorClient
 from drills.target.ports import Stimulus
 from drills.target.profile.sources import CommandStimulus, HttpStimulus, StimulusSection
@@ -53,31 +53,31 @@ class OperatorEvents:
 class OrganicEvents:
     """Updates that come by themselves: the first one heard after one began to listen."""
 
-    def __init__(self, ear: Ear, patience_seconds: float) -> None:
-        self._ear = ear
+    def __init__(self, listener: Listener, patience_seconds: float) -> None:
+        self._listener = listener
         self.patience_seconds = patience_seconds
 
     def ask(self) -> Awaited:
         """Begin to listen."""
-        since = self._ear.count()
-        return lambda: self._ear.heard_after(since)
+        since = self._listener.count()
+        return lambda: self._listener.heard_after(since)
 
 
 class CausedEvents:
-    """Events that a request or a command of the profile causes; ``ear`` hears which they were if the answer is mute."""
+    """Events that a request or a command of the profile causes; the listener hears which, if the answer is mute."""
 
-    def __init__(self, settings: HttpStimulus | CommandStimulus, prefix: str, ear: Ear) -> None:
+    def __init__(self, settings: HttpStimulus | CommandStimulus, prefix: str, listener: Listener) -> None:
         self._settings = settings
         self._prefix = prefix
-        self._ear = ear
+        self._listener = listener
         self.patience_seconds = 0.0 if settings.worker is not None else HEARD_SECONDS
 
     def ask(self) -> Awaited:
         """Cause an event."""
-        asked_at, since = datetime.now(UTC), self._ear.count()
+        asked_at, since = datetime.now(UTC), self._listener.count()
         answer = _over_http(self._settings) if isinstance(self._settings, HttpStimulus) else _by_command(self._settings)
         if self._settings.worker is None:
-            return lambda: self._ear.heard_after(since)
+            return lambda: self._listener.heard_after(since)
         event = self._told(answer, self._settings, asked_at)
         return lambda: event
 

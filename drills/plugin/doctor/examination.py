@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from drills.plugin.course import chart
 from drills.plugin.doctor.finding import Finding, found
 from drills.plugin.doctor.machine import examine_machine
 from drills.plugin.doctor.pages import examine_pages
 from drills.plugin.doctor.target import examine_target
+from drills.plugin.drill_plan import plan_drill
 from drills.plugin.options import EMBEDDED
 from drills.runbook.model import Runbook
 from drills.target.fields import SecretReference, read_secret
@@ -22,11 +22,11 @@ def examine(target: str) -> Iterator[Finding]:
     Raises:
         ConfigurationError: the target profile is wrong.
     """
-    course = chart(target, allow_production=True) if target != EMBEDDED else None
+    plan = plan_drill(target, allow_production=True) if target != EMBEDDED else None
     yield from examine_machine()
-    if course is None or course.profile is None:
+    if plan is None or plan.profile is None:
         return
-    profile, runbook = course.profile, course.runbook
+    profile, runbook = plan.profile, plan.runbook
     yield _fit(profile, runbook, target)
     secrets = list(_secrets(profile))
     yield from secrets

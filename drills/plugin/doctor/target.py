@@ -113,9 +113,9 @@ def _new_lane(environment: Environment) -> Iterator[Finding]:
 
 def _heard(environment: Environment) -> Finding:
     deadline = time.monotonic() + HEAR_SECONDS
-    while environment.ear.trouble and time.monotonic() < deadline:
+    while environment.listener.trouble and time.monotonic() < deadline:
         time.sleep(0.05)
-    if trouble := environment.ear.trouble:
+    if trouble := environment.listener.trouble:
         return Finding("khala", ok=False, seen=trouble, remedy="check khala.socket_url and khala.topic")
     organic = isinstance(environment.profile.stimulus, OrganicStimulus | None)
     return Finding("khala", ok=True, seen="subscribed" + ("; updates are observed as they come" if organic else ""))

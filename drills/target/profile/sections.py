@@ -59,8 +59,8 @@ class Console(Frozen):
 class Khala(Frozen):
     """The new lane: its socket, the API that mints its tokens, and the topic that is watched.
 
-    Without ``token_url`` and ``session`` the drill has no clients of its own: no cohort, and no ear for updates. The
-    session travels in ``session_header``, behind ``session_prefix``.
+    Without ``token_url`` and ``session`` the drill has no clients of its own: no cohort, and no listener for updates.
+    The session travels in ``session_header``, behind ``session_prefix``.
     """
 
     socket_url: SocketUrl

@@ -18,7 +18,7 @@ from drills.evidence.ledger import seal
 from drills.evidence.records import StageDecided, Verdict
 from drills.evidence.redaction import Redactor
 from drills.plugin.publishing import recent_decisions, write_index
-from drills.rollout.shelf import verified_record
+from drills.rollout.published import verified_record
 from tests.functional.history import free_port, serving
 from tests.functional.rollout.conftest import DAYS, HOURS, MISMATCHES, STATUS, Rollout
 

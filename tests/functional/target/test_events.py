@@ -1,4 +1,4 @@
-"""Where events come from when a target has no API for drills: requests, commands, and the drill's own ear."""
+"""Where events come from when a target has no API for drills: requests, commands, and the drill's own listener."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from drills.errors import SwitchFailed, TargetUnreachable
 from drills.target.authority import told_workers
-from drills.target.ear import Ear
 from drills.target.events import Awaited, CausedEvents, OrganicEvents
+from drills.target.listener import Listener
 from drills.target.profile.sources import Authority, CommandStimulus, HttpStimulus
 
 TOPIC, PREFIX = "runtime.codex_worker_summaries", "runtime/codex_worker_summary:"
@@ -69,8 +69,8 @@ def lane() -> Iterator[tuple[Lane, str]]:
     thread.join()
 
 
-def ear_on(url: str) -> Ear:
-    return Ear(url, TOPIC, PREFIX, lambda: "canary-sync-token")
+def listener_on(url: str) -> Listener:
+    return Listener(url, TOPIC, PREFIX, lambda: "canary-sync-token")
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -83,9 +83,9 @@ def until(condition: Callable[[], object]) -> None:
 def test_updates_are_heard_from_the_head_on(lane: tuple[Lane, str]) -> None:
     """What is replayed is not an event; the first update after one began to listen is. Other documents are not."""
     made, url = lane
-    with ear_on(url) as ear:
-        events = OrganicEvents(ear, 30)
-        until(lambda: made.sockets and not ear.trouble)
+    with listener_on(url) as listener:
+        events = OrganicEvents(listener, 30)
+        until(lambda: made.sockets and not listener.trouble)
         awaited = events.ask()
         assert awaited() is None
         made.push(made.sockets[0], [{"doc_key": "runtime/run_summary:r1", "doc_version": 1, "watermark": 11}])
@@ -100,13 +100,13 @@ def test_updates_are_heard_from_the_head_on(lane: tuple[Lane, str]) -> None:
 def test_an_ear_that_is_cut_off_comes_back(lane: tuple[Lane, str]) -> None:
     """And says meanwhile why it hears nothing, without its token."""
     made, url = lane
-    with ear_on(url) as ear:
-        until(lambda: made.sockets and not ear.trouble)
+    with listener_on(url) as listener:
+        until(lambda: made.sockets and not listener.trouble)
         made.sockets[0].close()
-        until(lambda: ear.trouble)
-        assert "canary" not in ear.trouble
-        until(lambda: len(made.sockets) == 2 and not ear.trouble)
-        awaited: Awaited = OrganicEvents(ear, 30).ask()
+        until(lambda: listener.trouble)
+        assert "canary" not in listener.trouble
+        until(lambda: len(made.sockets) == 2 and not listener.trouble)
+        awaited: Awaited = OrganicEvents(listener, 30).ask()
         made.push(made.sockets[1], [update("w2", 4, 14)])
         until(awaited)
 
@@ -115,8 +115,8 @@ def test_a_lane_that_refuses_is_told(lane: tuple[Lane, str]) -> None:
     """The reason ends up in the note of the check that had nothing to look at."""
     made, url = lane
     made.refusing = True
-    with ear_on(url) as ear:
-        until(lambda: "cannot be joined" in ear.trouble)
+    with listener_on(url) as listener:
+        until(lambda: "cannot be joined" in listener.trouble)
 
 
 class Api(BaseHTTPRequestHandler):
@@ -155,7 +155,7 @@ def api() -> Iterator[str]:
 def test_an_event_is_caused_by_a_request(api: str, lane: tuple[Lane, str]) -> None:
     """The answer says which one it was; nothing need be heard."""
     settings = HttpStimulus(kind="http", url=api, body={"a": 1}, worker="/data/id", sequence="/data/seq")
-    event = CausedEvents(settings, PREFIX, ear_on(lane[1])).ask()()
+    event = CausedEvents(settings, PREFIX, listener_on(lane[1])).ask()()
     assert event is not None
     assert (event.worker_id, event.doc_key, event.seq) == ("w7", f"{PREFIX}w7", 12)
 
@@ -164,7 +164,7 @@ def test_an_event_is_caused_by_a_command_that_prints_it(lane: tuple[Lane, str]) 
     """A list of words, of which no shell knows."""
     argv = (sys.executable, "-c", 'print(\'{"w": "w8", "n": 3}\')')
     settings = CommandStimulus(kind="command", argv=argv, worker="/w", sequence="/n")
-    event = CausedEvents(settings, PREFIX, ear_on(lane[1])).ask()()
+    event = CausedEvents(settings, PREFIX, listener_on(lane[1])).ask()()
     assert event is not None
     assert (event.worker_id, event.seq) == ("w8", 3)
 
@@ -172,9 +172,9 @@ def test_an_event_is_caused_by_a_command_that_prints_it(lane: tuple[Lane, str]) 
 def test_an_event_whose_answer_is_mute_is_heard(api: str, lane: tuple[Lane, str]) -> None:
     """Then it is the first update after it was asked for."""
     made, url = lane
-    with ear_on(url) as ear:
-        until(lambda: made.sockets and not ear.trouble)
-        awaited = CausedEvents(HttpStimulus(kind="http", url=api), PREFIX, ear).ask()
+    with listener_on(url) as listener:
+        until(lambda: made.sockets and not listener.trouble)
+        awaited = CausedEvents(HttpStimulus(kind="http", url=api), PREFIX, listener).ask()
         made.push(made.sockets[0], [update("w9", 2, 20)])
         until(awaited)
 
@@ -190,14 +190,14 @@ def test_an_answer_without_an_event_is_told(argv: tuple[str, ...], told: str, la
     """With the pointers that led nowhere."""
     settings = CommandStimulus(kind="command", argv=(sys.executable, *argv), worker="/w", sequence="/n")
     with pytest.raises(TargetUnreachable, match=told):
-        CausedEvents(settings, PREFIX, ear_on(lane[1])).ask()
+        CausedEvents(settings, PREFIX, listener_on(lane[1])).ask()
 
 
 def test_a_command_that_fails_is_told(lane: tuple[Lane, str]) -> None:
     """Nothing is taken for an event."""
     settings = CommandStimulus(kind="command", argv=(sys.executable, "-c", "raise SystemExit(2)"))
     with pytest.raises(SwitchFailed, match=r"stimulus: .* ended with 2"):
-        CausedEvents(settings, PREFIX, ear_on(lane[1])).ask()
+        CausedEvents(settings, PREFIX, listener_on(lane[1])).ask()
 
 
 def test_the_authority_is_asked_over_its_address(api: str) -> None:
@@ -209,6 +209,6 @@ def test_the_authority_is_asked_over_its_address(api: str) -> None:
 
 
 def test_a_socket_that_nobody_serves_is_told() -> None:
-    """The ear goes on trying; the drill goes on without."""
-    with ear_on("ws://127.0.0.1:9/socket") as ear:
-        until(lambda: "refused" in ear.trouble or "Connect" in ear.trouble)
+    """The listener goes on trying; the drill goes on without."""
+    with listener_on("ws://127.0.0.1:9/socket") as listener:
+        until(lambda: "refused" in listener.trouble or "Connect" in listener.trouble)

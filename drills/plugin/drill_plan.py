@@ -14,7 +14,7 @@ from drills.target.profile import Profile, load_profile
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class DrillPlan:
     """What a drill is to do: where, by which runbook, and with which folder of scenarios.
 
     ``profile`` is None for the embedded staging, whose addresses are not known before it is up.
@@ -25,7 +25,7 @@ class Course:
     scenarios: Path
 
 
-def chart(target: str, named: str | None = None, *, allow_production: bool = False) -> Course:
+def plan_drill(target: str, named: str | None = None, *, allow_production: bool = False) -> DrillPlan:
     """Read the profile of ``target`` and the runbook: the one ``named``, or else the one that the profile names.
 
     Both may be a shipped runbook's name or a file. A file named by a profile is looked for beside that profile.
@@ -37,7 +37,7 @@ def chart(target: str, named: str | None = None, *, allow_production: bool = Fal
     profile = None if target == EMBEDDED else load_profile(Path(target), allow_production=allow_production)
     source = named or (_beside(Path(target), profile.runbook) if profile else KHALA_CUTOVER)
     runbook = load_runbook(source)
-    return Course(profile, runbook, _scenarios(runbook, source))
+    return DrillPlan(profile, runbook, _scenarios(runbook, source))
 
 
 def _beside(profile: Path, named: str) -> str | Path:

@@ -18,7 +18,7 @@ AGAIN_SECONDS, LEAVE_SECONDS = 1.0, 5.0
 MOST_KEPT = 10_000
 
 
-class Ear:
+class Listener:
     """Hears updates of ``topic`` from entering to leaving, in a thread of its own; it comes back when it is cut off.
 
     What was in the lane before is replayed first and not counted: only what is above the watermark at which the
@@ -37,7 +37,7 @@ class Ear:
         self._lock = threading.Lock()
         self._stop: Callable[[], object] = lambda: None
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="ear", daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="listener", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -19,7 +19,7 @@ from drills.verdict.case import PublishedDrill
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class PublishedDrills:
     """The published drills of ``out`` as (report file name, record). ``unread`` are folders whose record is broken."""
 
     out: Path
@@ -27,7 +27,7 @@ class Shelf:
     unread: tuple[str, ...]
 
     @classmethod
-    def of(cls, out: Path) -> Shelf:
+    def of(cls, out: Path) -> PublishedDrills:
         """Read every record in ``out``; nothing is verified yet."""
         drills, unread = [], []
         for folder in sorted({path.parent for name in (RECORD, MANIFEST) for path in out.glob(f"*/{name}")}):
@@ -48,7 +48,7 @@ class Shelf:
         return PublishedDrill(report, record, self._deviation(report))
 
     def without(self, drill_ids: Iterator[str]) -> tuple[str, ...]:
-        """Return those of ``drill_ids`` that are not on the shelf."""
+        """Return those of ``drill_ids`` that are not published."""
         there = {record.drill_id for _, record in self.drills}
         return tuple(dict.fromkeys(drill_id for drill_id in drill_ids if drill_id not in there))
 
