@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from drills.errors import TargetUnreachable
 from drills.evidence.records import Lane, Relation
 from drills.plugin.drill import Drill
 from drills.scenarios.agreement import check_rows_agree
 from drills.scenarios.lanes import prove
 
 EVENTS = 5
+#: How long a switch may have no value, as while its surface starts anew.
+BUSY_SECONDS = 20.0
 
 
 def enable_surface(drill: Drill, surface: str) -> None:
@@ -35,6 +38,18 @@ def enable_surface(drill: Drill, surface: str) -> None:
 
 
 def _other_flags(drill: Drill, surface: str) -> dict[str, str]:
-    """Return the client flags of every other surface, as the target reads them back."""
+    """Return the client flags of every other surface, as the target reads them back.
+
+    A flag that is flipped along with this one has no value while it changes; it is waited for, so that it is counted.
+    """
     flags = [switch.id for switch in drill.runbook.switches if switch.surface not in {None, surface}]
+    drill.browser.wait_until(lambda: all(_readable(drill, name) for name in flags), BUSY_SECONDS)
     return {name: drill.value(name) for name in flags}
+
+
+def _readable(drill: Drill, switch: str) -> bool:
+    try:
+        drill.value(switch)
+    except TargetUnreachable:
+        return False
+    return True
