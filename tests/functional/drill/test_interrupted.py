@@ -131,7 +131,9 @@ def test_a_drill_that_dies_in_another_way_leaves_its_target_as_it_was(
     """
     if WAYS[way].small_disk and not can_mount():
         pytest.skip("only root can mount a small file system")
-    with Target(_with_a_short_lease(staging.profile, tmp_path)) as target:
+    # Only where nobody else is left is the lease waited for; elsewhere a slow machine must not let it run out first.
+    waited_for = by == {"the target's lease"}
+    with Target(_with_a_short_lease(staging.profile, tmp_path) if waited_for else staging.profile) as target:
         death = Lane(target, DrillProduct(), tmp_path).kill(Kill(way, "web", step=4))
     assert (death.died, death.restored, death.readable, death.ready) == (True, True, True, True)
     assert death.by in by
