@@ -32,6 +32,15 @@ GENESIS = "sha256:" + 64 * "0"
 MOST_BYTES = 256 * 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class _Tip:
+    """Where the chain ends: how many entries it has, the hash of the last, and the size of the file up to there."""
+
+    entries: int
+    head: str
+    size: int
+
+
 class Ledger:
     """The open end of a ledger. Appending is safe from several threads; close it when the drill is over.
 
@@ -43,9 +52,8 @@ class Ledger:
         self._descriptor: int | None = descriptor
         self._clock = clock
         self._redactor = redactor
-        self._entries = 0
+        self._tip = _Tip(0, GENESIS, 0)
         self.path = path
-        self.head = GENESIS
         self.redactions = 0
 
     @classmethod
@@ -72,8 +80,13 @@ class Ledger:
         if reading.is_torn:
             os.truncate(path, path.read_bytes().rfind(b"\n") + 1)
         ledger = cls(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW), path, clock, redactor)
-        ledger._entries, ledger.head = len(reading.entries), reading.head
+        ledger._tip = _Tip(len(reading.entries), reading.head, path.stat().st_size)
         return ledger
+
+    @property
+    def head(self) -> str:
+        """The hash of the last entry."""
+        return self._tip.head
 
     def append(self, fact: Fact) -> LedgerEntry:
         """Write ``fact``, without secrets, and return the entry as it can be read back from the disk.
@@ -83,18 +96,24 @@ class Ledger:
         """
         redacted, redactions = self._redactor.redact_json_counted(fact.model_dump(mode="json"))
         with self._lock:
-            line = seal(self._entries + 1, self._clock.now().isoformat(), self.head, redacted)
+            tip = self._tip
+            line = seal(tip.entries + 1, self._clock.now().isoformat(), tip.head, redacted) + b"\n"
             entry = LedgerEntry.model_validate_json(line)
-            self._write(line + b"\n")
-            self._entries, self.head = entry.seq, entry.hash
+            self._write(line, tip.size)
+            self._tip = _Tip(entry.seq, entry.hash, tip.size + len(line))
             self.redactions += redactions
         return entry
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes, end: int) -> None:
+        """Write ``line`` at ``end``.
+
+        What lies beyond it was written by an append that a signal struck before it could return: nobody was told that
+        it is kept, and the chain goes on without it.
+        """
         if self._descriptor is None:
             raise EvidenceError(f"{self.path}: the ledger is closed and takes no more facts")
-        end = os.fstat(self._descriptor).st_size
         try:
+            os.ftruncate(self._descriptor, end)
             write_all(self._descriptor, line)
             os.fsync(self._descriptor)
         except OSError as error:

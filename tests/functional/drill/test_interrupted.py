@@ -117,6 +117,7 @@ def test_a_killed_drill_leaves_nothing_flipped_and_is_published_later(
     ("way", "by"),
     [
         ("disk full", {"drill", "watchdog"}),
+        ("pytest-timeout, signal", {"drill"}),
         ("pytest-timeout, thread", {"watchdog"}),
         ("drill and watchdog at once", {"the target's lease"}),
     ],
@@ -126,8 +127,7 @@ def test_a_drill_that_dies_in_another_way_leaves_its_target_as_it_was(
 ) -> None:
     """Struck with a flag flipped: it goes back, the ledger can be read, and nothing keeps the next drill from starting.
 
-    `nox -s kill_drill` does the same in every way, at every step and at random moments. pytest-timeout's signal is
-    left to it: what that strikes may be a fact half written, and then the ledger can be read only up to there.
+    `nox -s kill_drill` does the same in every way, at every step and at random moments.
     """
     if WAYS[way].small_disk and not can_mount():
         pytest.skip("only root can mount a small file system")
