@@ -21,7 +21,7 @@ MISMATCHES = "openagents_runtime_sync_parity_cycle_mismatches_sum"
 CYCLES = "openagents_runtime_sync_parity_cycle_count"
 CONVEX_WRITES = "openagents_runtime_convex_projection_write_count"
 SILENCE_SECONDS, BUDGET_SECONDS = 1.5, 12.0
-NO_PARITY = "nobody can be asked what both lanes hold: give the target [parity], a database URL"
+NO_PARITY = "nobody tells what both lanes hold, or they hold nothing: give the target [parity], a database URL"
 
 
 def roll_back_runtime(drill: Drill, surfaces: Sequence[str]) -> None:
@@ -150,14 +150,22 @@ def _mismatches_of_a_later_cycle(drill: Drill) -> float | None:
 
 
 def _caught_up(drill: Drill) -> bool | None:
-    """Return whether Khala came to hold every document at the legacy lane's version; None where nothing tells."""
-    if drill.environment.parity() is not None:
-        return drill.browser.wait_until(lambda: not _behind(drill.environment.parity()), BUDGET_SECONDS)
+    """Return whether Khala came to hold every document at the legacy lane's version.
+
+    None where nothing tells, or where there is no document that could have been missed.
+    """
+    parity = drill.environment.parity()
+    if parity is not None:
+        if not parity.checkpoints:
+            return None
+        return drill.browser.wait_until(lambda: _level(drill.environment.parity()), BUDGET_SECONDS)
     audit = drill.environment.parity_audit()
     if audit is None:
         return None
     try:
         seen = [audit.every()]
+        if not seen[0].compared:
+            return None
         return drill.browser.wait_until(lambda: not _look_again(audit, seen).mismatches, BUDGET_SECONDS)
     except TargetUnreachable:
         return None
@@ -168,8 +176,9 @@ def _look_again(audit: ParityAudit, seen: list[Audit]) -> Audit:
     return seen[0]
 
 
-def _behind(parity: ParityState | None) -> list[str]:
-    """Return the documents that Khala lacks, or holds at an older version than the legacy lane."""
-    held = parity.read_models if parity else {}
-    wanted = parity.checkpoints if parity else {}
-    return [key for key, one in wanted.items() if key not in held or held[key].doc_version < one.seq]
+def _level(parity: ParityState | None) -> bool:
+    """Say whether Khala holds every document, and none at an older version than the legacy lane."""
+    if parity is None or not parity.checkpoints:
+        return False
+    held = parity.read_models
+    return all(key in held and held[key].doc_version >= one.seq for key, one in parity.checkpoints.items())
