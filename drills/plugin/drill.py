@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -213,6 +213,14 @@ class Drill:
                 series=(),
                 problems=(error.message,),
             )
+
+    def wait_until(self, condition: Callable[[], object], *, of_metrics: bool = False) -> bool:
+        """Wait for as long as the target profile is patient, and return whether ``condition`` came true.
+
+        Where it is one ``of_metrics``, the time that samples take to arrive is granted as well.
+        """
+        late = self.environment.metrics.latency_seconds if of_metrics else 0.0
+        return self.browser.wait_until(condition, self.environment.profile.patience_seconds + late)
 
     def metrics_caught_up(self) -> bool:
         """Wait until the metrics tell of this moment, and return whether they do."""

@@ -9,7 +9,6 @@ from drills.plugin.drill import Drill
 from drills.runbook.model import Switch
 from drills.target.browser import PlaywrightError, SurfacePage
 
-BUDGET_SECONDS = 10.0
 #: A Khala socket that is opened beside the legacy requests is there by then.
 SETTLE_SECONDS = 1.0
 
@@ -26,11 +25,11 @@ def observe_effect(drill: Drill, switch_id: str) -> str | None:
     page, on_khala = drill.surface(switch.surface), drill.value(switch_id) == switch.new_lane
     try:
         page.open()
-        seen = drill.browser.wait_until(lambda: _on_lane(drill, page, on_khala=on_khala), BUDGET_SECONDS)
+        seen = drill.wait_until(lambda: _on_lane(drill, page, on_khala=on_khala))
     except PlaywrightError as error:
         raise TargetUnreachable(f"{switch.surface} could not be looked at: {error.message}") from None
     if not seen:
-        raise TargetUnreachable(_contradiction(switch, on_khala=on_khala))
+        raise TargetUnreachable(_contradiction(drill, switch, on_khala=on_khala))
     return f"read back, and {switch.surface} was seen on the {'Khala' if on_khala else 'legacy'} lane"
 
 
@@ -44,6 +43,6 @@ def _on_lane(drill: Drill, page: SurfacePage, *, on_khala: bool) -> bool:
     return settled and bool(traffic.requests_to(page.profile.legacy.request)) and not opened
 
 
-def _contradiction(switch: Switch, *, on_khala: bool) -> str:
+def _contradiction(drill: Drill, switch: Switch, *, on_khala: bool) -> str:
     lane = "Khala" if on_khala else "legacy"
-    return f"{switch.surface} was not seen on the {lane} lane within {BUDGET_SECONDS:g} s"
+    return f"{switch.surface} was not seen on the {lane} lane within {drill.environment.profile.patience_seconds:g} s"

@@ -7,7 +7,6 @@ from drills.plugin.drill import Drill
 from drills.target.browser import SurfacePage
 from drills.target.operator import EntityState
 
-SETTLE_SECONDS = 6.0
 NOBODY = "nobody can be asked: give the target [authority], the address that tells what the authority knows"
 NOTHING = "the authority tells of no worker: there is nothing that could be lost"
 
@@ -22,7 +21,7 @@ def check_rows_agree(drill: Drill, page: SurfacePage, *, step: str | None = None
     if not known:
         return _cannot_tell(drill, page, step, suffix, note=NOBODY if known is None else NOTHING)
     behind = dict(known)
-    drill.browser.wait_until(lambda: not _still(page, behind), SETTLE_SECONDS)
+    drill.wait_until(lambda: not _still(page, behind))
     statuses = _equal_statuses(drill, page, set(known))
     caught_up = drill.check(
         f"nothing-lost{suffix}",
@@ -87,5 +86,5 @@ def _equal_statuses(drill: Drill, page: SurfacePage, names: set[str]) -> int:
                 left.discard(name)
         return not left
 
-    drill.browser.wait_until(look, SETTLE_SECONDS)
+    drill.wait_until(look)
     return len(names) - len(left)

@@ -18,7 +18,7 @@ def enable_surface(drill: Drill, surface: str) -> None:
     """Record the surface as it is, flip its flag on, prove Khala by traffic, and record it again."""
     page = drill.surface(surface)
     page.open()
-    drill.browser.wait_until(lambda: page.rows() > 0, 5)
+    drill.wait_until(lambda: page.rows() > 0)
     drill.observe("before", "Before", {"flag": drill.value(surface), "rows": page.rows()}, surface)
     drill.picture(page, "before", f"{page.profile.title} before its flag is on")
     others = _other_flags(drill, surface)

@@ -20,7 +20,7 @@ SINK = "sink-path"
 MISMATCHES = "openagents_runtime_sync_parity_cycle_mismatches_sum"
 CYCLES = "openagents_runtime_sync_parity_cycle_count"
 CONVEX_WRITES = "openagents_runtime_convex_projection_write_count"
-SILENCE_SECONDS, BUDGET_SECONDS = 1.5, 12.0
+SILENCE_SECONDS = 1.5
 NO_PARITY = "nobody tells what both lanes hold, or they hold nothing: give the target [parity], a database URL"
 
 
@@ -77,11 +77,10 @@ def _legacy_goes_on(
     """
     metrics = drill.environment.metrics
     if known is not None:
-        return drill.browser.wait_until(lambda: _legacy_newer(drill, event, known), BUDGET_SECONDS)
+        return drill.wait_until(lambda: _legacy_newer(drill, event, known))
     if writes is None:
         return None
-    budget = BUDGET_SECONDS + metrics.latency_seconds
-    return drill.browser.wait_until(lambda: (metrics.total(CONVEX_WRITES) or 0.0) > writes, budget) or None
+    return drill.wait_until(lambda: (metrics.total(CONVEX_WRITES) or 0.0) > writes, of_metrics=True) or None
 
 
 def _legacy_newer(drill: Drill, event: Stimulus | None, known: ParityState) -> bool:
@@ -101,8 +100,7 @@ def _still_fed(drill: Drill, surface: str, event: Stimulus | None, since: float)
 
 def _mismatches_since(drill: Drill, before: float) -> float:
     metrics = drill.environment.metrics
-    budget = BUDGET_SECONDS + metrics.latency_seconds
-    drill.browser.wait_until(lambda: (metrics.total(MISMATCHES) or 0.0) > before, budget)
+    drill.wait_until(lambda: (metrics.total(MISMATCHES) or 0.0) > before, of_metrics=True)
     return (metrics.total(MISMATCHES) or 0.0) - before
 
 
@@ -139,13 +137,12 @@ def _mismatches_of_a_later_cycle(drill: Drill) -> float | None:
     The cycle under way may still have looked at the documents as they were, so that the one after it is the first.
     """
     metrics = drill.environment.metrics
-    budget = BUDGET_SECONDS + metrics.latency_seconds
     if not drill.metrics_caught_up():
         return None
     begun = metrics.total(CYCLES) or 0.0
-    drill.browser.wait_until(lambda: (metrics.total(CYCLES) or 0.0) >= begun + 2, budget)
+    drill.wait_until(lambda: (metrics.total(CYCLES) or 0.0) >= begun + 2, of_metrics=True)
     settled, counted = metrics.total(MISMATCHES), metrics.total(CYCLES) or 0.0
-    later = drill.browser.wait_until(lambda: (metrics.total(CYCLES) or 0.0) > counted, budget)
+    later = drill.wait_until(lambda: (metrics.total(CYCLES) or 0.0) > counted, of_metrics=True)
     return (metrics.total(MISMATCHES) or 0.0) - settled if later and settled is not None else None
 
 
@@ -158,7 +155,7 @@ def _caught_up(drill: Drill) -> bool | None:
     if parity is not None:
         if not parity.checkpoints:
             return None
-        return drill.browser.wait_until(lambda: _level(drill.environment.parity()), BUDGET_SECONDS)
+        return drill.wait_until(lambda: _level(drill.environment.parity()))
     audit = drill.environment.parity_audit()
     if audit is None:
         return None
@@ -166,7 +163,7 @@ def _caught_up(drill: Drill) -> bool | None:
         seen = [audit.every()]
         if not seen[0].compared:
             return None
-        return drill.browser.wait_until(lambda: not _look_again(audit, seen).mismatches, BUDGET_SECONDS)
+        return drill.wait_until(lambda: not _look_again(audit, seen).mismatches)
     except TargetUnreachable:
         return None
 

@@ -24,7 +24,7 @@ def test_desktop_connects_over_khala(drill: Drill) -> None:
     probe = page.attribute(shown.probe, shown.probe_attribute)
     host = probe.partition("://")[2].partition("/")[0] if probe else None
     drill.check("probe-target", "Host that the connectivity probe targets", host, Relation.EQUAL, khala)
-    drill.browser.wait_until(lambda: page.attribute(shown.probe, shown.probe_ok_attribute) == "true", 5)
+    drill.wait_until(lambda: page.attribute(shown.probe, shown.probe_ok_attribute) == "true")
     answered = page.attribute(shown.probe, shown.probe_ok_attribute)
     drill.check("probe-ok", "The probe is answered", answered, Relation.EQUAL, "true")
     dashboard_picture(drill, "middle")

@@ -11,8 +11,6 @@ from drills.scenarios.lanes import prove
 from drills.scenarios.runtime_rollback import roll_back_runtime
 from drills.verdict.rollback import RECOVERY, ROLLBACK
 
-BUDGET_SECONDS = 12.0
-
 
 @pytest.mark.checklist("rollback", "disable-flag", "verify-fallback", "recover")
 @pytest.mark.rollback("client-rollback", "runtime-rollback", "rollback-validation", "client-fallback", "errors-recover")
@@ -44,7 +42,7 @@ def _start_on_khala(drill: Drill, surfaces: list[str]) -> None:
     for name in surfaces:
         if name in waiting or not drill.surface(name).is_open:
             drill.surface(name).open()
-    drill.browser.wait_until(lambda: all(drill.surface(name).rows() for name in surfaces), BUDGET_SECONDS)
+    drill.wait_until(lambda: all(drill.surface(name).rows() for name in surfaces))
 
 
 def _states(drill: Drill, surfaces: list[str], moment: str, category: str) -> None:

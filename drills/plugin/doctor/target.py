@@ -149,16 +149,21 @@ def _metrics(environment: Environment, runbook: Runbook) -> Iterator[Finding]:
 
 
 def _all_samples(environment: Environment, wanted: frozenset[str]) -> Samples:
-    """Return the latest samples, once all are there or nobody can hope for more: the cohort makes some of them."""
+    """Return the latest samples, once all are there or nobody can hope for more: the cohort makes some of them.
+
+    A source that answers nothing at all is not given that long.
+    """
     source = environment.metrics
     patience = 2 * environment.profile.cohort.reconnect_seconds + source.latency_seconds
-    deadline = time.monotonic() + min(patience, MOST_PATIENCE_SECONDS)
+    began = time.monotonic()
     while True:
         now = SYSTEM_CLOCK.now()
         source.seen_since(now)
         samples = source.samples(wanted, now - timedelta(seconds=FRESH_SECONDS), SYSTEM_CLOCK.now())
         there = {one.metric.removesuffix("_total") for one in samples.series}
-        if there >= {name.removesuffix("_total") for name in wanted} or time.monotonic() > deadline:
+        mute = samples.problems and not samples.series
+        limit = min(patience, HEAR_SECONDS if mute else MOST_PATIENCE_SECONDS)
+        if there >= {name.removesuffix("_total") for name in wanted} or time.monotonic() > began + limit:
             return samples
         time.sleep(POLL_SECONDS)
 

@@ -10,7 +10,6 @@ from drills.plugin.drill import Drill
 
 PREFIX = "openagents_runtime_sync_socket"
 CONNECTIONS, RECONNECTS, EVICTIONS = (f"{PREFIX}_{name}_count" for name in ("connection", "reconnect", "eviction"))
-BUDGET_SECONDS = 6.0
 
 
 @dataclass(frozen=True)
@@ -30,8 +29,7 @@ class Counted:
     def grown(self, wanted: float) -> float | None:
         """Return by how much it grew, as soon as that is ``wanted``; None where nothing of the socket is counted."""
         metrics = self.drill.environment.metrics
-        budget = BUDGET_SECONDS + metrics.latency_seconds
-        self.drill.browser.wait_until(lambda: self._growth() >= wanted, budget)
+        self.drill.wait_until(lambda: self._growth() >= wanted, of_metrics=True)
         return None if metrics.total(CONNECTIONS) is None else self._growth()
 
     def _growth(self) -> float:

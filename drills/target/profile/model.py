@@ -22,6 +22,7 @@ ENVIRONMENT_PREFIX, ENVIRONMENT_DELIMITER = "DRILL_TARGET_", "__"
 class Profile(BaseSettings):
     """What a target profile says: where the environment is, how its surfaces are seen, how its switches are flipped.
 
+    ``patience_seconds`` is how long a drill waits for what it expects to see before that counts as not having happened.
     ``mask`` are selectors of what no picture of any page may show, ``secrets`` what else must never be published.
     ``calendar`` goes before the runbook's.
     """
@@ -41,6 +42,7 @@ class Profile(BaseSettings):
     operator: str = ""
     repository_url: HttpUrl | None = None
     calendar: Calendar | None = None
+    patience_seconds: Annotated[float, Field(ge=1, le=300)] = 12.0
     objectives: Objectives = Objectives()
     rehearsal: Rehearsal | None = None
     operator_api: OperatorApi | None = None

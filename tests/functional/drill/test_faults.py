@@ -44,6 +44,8 @@ class Trial:
         return tuple(dict.fromkeys(catch.fault for catch in self.catches))
 
 
+#: What a fault keeps from happening is waited for no longer than this; what happens in spite of it, happens sooner.
+IMPATIENT = {"DRILL_TARGET_PATIENCE_SECONDS": "5"}
 JOINED, CARRIED = "sockets that joined sync:v1", "authority events that arrived in frames of sync:v1"
 CONTACTS, FALLBACK = "contacts with the legacy host from app start on", "authority events that arrived in answers"
 LINGERS, OTHERS = "Khala sockets opened", "other client flags that changed with this one"
@@ -187,7 +189,12 @@ def test_an_injected_fault_is_caught(trial: Trial, staging: Any, run_drill: Any,
         for fault in trial.faults:
             staging.inject(fault)
             healing.callback(staging.heal, fault)
-        outcome = run_drill("--target", str(staging.profile), "-k", trial.scenarios, out=tmp_path, state=staging.state)
+        outcome = run_drill(
+            *("--target", str(staging.profile), "-k", trial.scenarios),
+            out=tmp_path,
+            state=staging.state,
+            environment=IMPATIENT,
+        )
     assert outcome.code == trial.code, outcome.output
     for catch in trial.catches:
         verdict, reason = verdicts(outcome.record)[catch.red]

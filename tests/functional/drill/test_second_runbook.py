@@ -61,7 +61,7 @@ def test_a_runbook_file_beside_a_profile_is_drilled_and_sees_a_fault(
             *("--target", str(tmp_path / "staging.toml"), "-k", "socket_alone"),
             out=tmp_path / "out",
             state=staging.state,
-            environment=SHORT,
+            environment=SHORT | {"DRILL_TARGET_PATIENCE_SECONDS": "5"},
         )
     finally:
         staging.heal("flag-ignored-web")

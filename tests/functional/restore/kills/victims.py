@@ -183,9 +183,13 @@ class DrillVictim:
 def started(
     command: Sequence[str], folder: Path, extra: Mapping[str, str], work: Path = ROOT
 ) -> subprocess.Popen[bytes]:
-    """Start ``command`` in a process group of its own, with its state in ``folder``, working in the folder ``work``."""
+    """Start ``command`` in a process group of its own, with its state in ``folder``, working in the folder ``work``.
+
+    Its coverage is not measured: that has a lock in every call, and a signal that raises there leaves it taken.
+    """
     paths = os.pathsep.join(filter(None, [str(ROOT), *sys.path]))
-    environment = {**os.environ, "PYTHONPATH": paths, "XDG_STATE_HOME": str(folder / STATE), **extra}
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    environment = {**unmeasured, "PYTHONPATH": paths, "XDG_STATE_HOME": str(folder / STATE), **extra}
     return subprocess.Popen(
         command, cwd=work, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
