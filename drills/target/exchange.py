@@ -6,8 +6,6 @@ The answer comes back whatever its status; what is missing, and what took too lo
 from __future__ import annotations
 
 import functools
-import ipaddress
-import socket
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +18,7 @@ import orjson
 from pydantic import JsonValue
 
 from drills.errors import SwitchFailed, TargetUnreachable
+from drills.target.addresses import is_link_local
 
 MAXIMUM_ANSWER = 65536
 _MESSAGE_LENGTH = 200
@@ -57,7 +56,8 @@ def send(request: Request) -> Answer:
     """
     deadline = time.monotonic() + request.timeout_seconds
     with _unreachable_when_broken(request):
-        _refuse_link_local(httpx2.URL(request.url).host)
+        if is_link_local(host := httpx2.URL(request.url).host):
+            raise SwitchFailed(f"{host} is a link-local address; it was not contacted", remedy="mend the profile")
         with (
             httpx2.Client(
                 trust_env=False, follow_redirects=False, verify=_trust(), timeout=request.timeout_seconds
@@ -167,12 +167,6 @@ def _message(answer: Answer) -> str:
     )
     words = "".join(letter for letter in found if letter.isprintable())[:_MESSAGE_LENGTH]
     return f" ({words})" if words else ""
-
-
-def _refuse_link_local(host: str) -> None:
-    for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
-        if ipaddress.ip_address(str(address[0]).partition("%")[0]).is_link_local:
-            raise SwitchFailed(f"{host} is a link-local address; it was not contacted", remedy="mend the profile")
 
 
 @functools.cache

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -14,6 +12,7 @@ from pathlib import Path
 import httpx2
 
 from drills.errors import MetricsUnavailable
+from drills.target.addresses import is_link_local
 
 MAXIMUM_SIZE = 20_000_000
 
@@ -53,7 +52,10 @@ def get(opened: httpx2.Client, url: str, params: Mapping[str, str] | None = None
     """
     shown = url.partition("?")[0]
     try:
-        _refuse_link_local(httpx2.URL(url).host, shown)
+        if is_link_local(httpx2.URL(url).host):
+            raise MetricsUnavailable(
+                f"{shown} is a link-local address; it was not contacted", remedy="mend metrics.url"
+            )
         with opened.stream("GET", url, params=params) as response:
             body = _body(response, shown, time.monotonic() + (opened.timeout.read or 0.0))
             location = response.headers.get("location", "")
@@ -73,14 +75,6 @@ def _body(response: httpx2.Response, url: str, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise MetricsUnavailable(f"{url} takes too long to answer", remedy="raise metrics.timeout_seconds")
     return bytes(body)
-
-
-def _refuse_link_local(host: str, url: str) -> None:
-    """Clouds keep their credentials behind such addresses."""
-    for *_, address in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM):
-        found = ipaddress.ip_address(str(address[0]).partition("%")[0])
-        if found.is_link_local or (getattr(found, "ipv4_mapped", None) or found).is_link_local:
-            raise MetricsUnavailable(f"{url} is a link-local address; it was not contacted", remedy="mend metrics.url")
 
 
 @cache

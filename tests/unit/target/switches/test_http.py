@@ -273,7 +273,7 @@ def test_nobody_there_is_told(servers: Callable[[], ScriptedServer]) -> None:
         switch(server.url).read()
 
 
-@pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://[fe80::1]/switches/web"])
+@pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://[fe80::1]/web", "http://[::ffff:a9fe:a9fe]/"])
 def test_link_local_addresses_are_not_contacted(url: str) -> None:
     """The addresses where clouds hand out credentials are refused."""
     with pytest.raises(SwitchFailed, match="link-local"):
