@@ -17,13 +17,17 @@ from drills.restore.state import StateFolder
 @click.command()
 @click.option("--list", "only_list", is_flag=True, help="Only say what is left to put back.")
 @click.option("--force-unlock", metavar="DRILL_ID", help="Take the lease of a drill that is gone out of its hands.")
+@click.option("--abandon", metavar="DRILL_ID", help="Leave as it is what a drill flipped on a target that is no more.")
 @AS_JSON
 @explained
-def restore(force_unlock: str | None, *, only_list: bool, as_json: bool) -> None:
+def restore(force_unlock: str | None, abandon: str | None, *, only_list: bool, as_json: bool) -> None:
     """Put back what an interrupted drill left. Safe to repeat."""
     state = StateFolder.default()
     if force_unlock:
         click.echo(f"taken: {recover.force_unlock(state, force_unlock).describe()}", err=True)
+    if abandon:
+        for left in recover.abandon(state, abandon):
+            click.echo(shown(f"{left.target}: {left.switch} is abandoned, and may stand at {left.asked!r}"), err=True)
     if only_list:
         _say_unresolved(recover.unresolved(state), as_json=as_json)
         return

@@ -103,7 +103,16 @@ class Closed(Line):
     problems: tuple[str, ...] = ()
 
 
-Entry = Annotated[Opened | Baseline | Intent | Confirmed | PutBack | TakenOver | Closed, Field(discriminator="kind")]
+class Abandoned(Line):
+    """A person said that nobody will put back what is left. It stays as it is."""
+
+    kind: Literal["abandoned"] = "abandoned"
+    who: str
+
+
+Entry = Annotated[
+    Opened | Baseline | Intent | Confirmed | PutBack | TakenOver | Closed | Abandoned, Field(discriminator="kind")
+]
 _ENTRY: TypeAdapter[Entry] = TypeAdapter(Entry)
 
 

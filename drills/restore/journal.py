@@ -10,6 +10,7 @@ from pathlib import Path
 
 from drills.errors import SafetyNetLost
 from drills.restore.entries import (
+    Abandoned,
     Baseline,
     Closed,
     Confirmed,
@@ -125,11 +126,11 @@ class Journal:
 
     @property
     def closed(self) -> bool:
-        """Whether the last line says that everything is back."""
+        """Whether the last line says that everything is back, or that what is not back is abandoned."""
         with self.path.open("rb") as stream:
             stream.seek(max(0, self.path.stat().st_size - _TAIL))
             last = stream.read().rstrip(b"\n").rpartition(b"\n")[2]
-        return any(isinstance(entry, Closed) for entry in from_lines(last).entries)
+        return any(isinstance(entry, Closed | Abandoned) for entry in from_lines(last).entries)
 
     @property
     def taken_over(self) -> str | None:

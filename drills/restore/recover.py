@@ -14,7 +14,7 @@ from pathlib import Path
 from drills.clock import SYSTEM_CLOCK, Clock
 from drills.errors import JournalUnresolved, LeaseHeld, RestoreFailed, RunNotFound
 from drills.evidence.records import Restored
-from drills.restore.entries import PutBack, Restorer
+from drills.restore.entries import Abandoned, PutBack, Restorer
 from drills.restore.journal import Journal, Touched
 from drills.restore.lease import Lease, LeaseOwner, LeaseRecord, holder, read_record, seize
 from drills.restore.state import StateFolder
@@ -173,6 +173,27 @@ def force_unlock(state: StateFolder, drill_id: str) -> LeaseRecord:
             seize(path)
             return record
     raise RunNotFound(f"no lease is held by drill {drill_id}", remedy="see who holds one with `drill restore --list`")
+
+
+def abandon(state: StateFolder, drill_id: str, clock: Clock = SYSTEM_CLOCK) -> tuple[UnresolvedSwitch, ...]:
+    """Give up on what a drill left, and return it: its target is gone, or someone has taken care of it.
+
+    The next drill on that target takes what it finds there for its baseline; the evidence keeps saying that nothing was
+    put back.
+
+    Raises:
+        LeaseHeld: a living drill holds the target.
+        RunNotFound: nothing is left of a drill of that id.
+    """
+    left: list[UnresolvedSwitch] = []
+    for journal in _open_journals(state):
+        if _drill_id(journal) == drill_id:
+            with _take(state, journal, clock):
+                left += _listed(state, journal)
+                journal.append(Abandoned(at=clock.now(), who=LeaseOwner.here(drill_id).who))
+    if not left:
+        raise RunNotFound(f"drill {drill_id} left nothing to put back", remedy="see who did: `drill restore --list`")
+    return tuple(left)
 
 
 def _open_journals(state: StateFolder) -> tuple[Journal, ...]:

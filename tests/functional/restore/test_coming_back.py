@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +15,7 @@ import pytest
 from drills.errors import JournalUnresolved, RestoreFailed
 from drills.restore import recover
 from drills.restore.journal import Journal
-from drills.restore.recover import demand_restored, refuse_unresolved, unresolved
+from drills.restore.recover import demand_restored, refuse_unresolved, told_by, unresolved
 from drills.restore.state import StateFolder
 from drills.restore.undo import Patience
 from tests.functional.restore.kills.disk import can_mount, fill, small_disk
@@ -91,6 +92,40 @@ def test_a_second_drill_is_told_who_holds_the_target(drills: Drills, target: Tar
     assert target.flags() == FLIPPED
     first.communicate(b"")
     assert (first.returncode, target.flags()) == (0, BASELINE)
+
+
+def test_what_nobody_can_put_back_is_abandoned_on_the_record(lost_host: Drills, target: Target) -> None:
+    """With the target gone, one command closes the matter; the journal keeps saying that nobody put the flags back."""
+    target.process.kill()
+    done = _typed(lost_host, "restore", "--abandon", "drill-1")
+    again = _typed(lost_host, "restore", "--abandon", "drill-1")
+
+    assert done.returncode == 0, done.stderr
+    assert f"{target.url}: web is abandoned, and may stand at 'true'" in done.stderr
+    assert unresolved(lost_host.state) == ()
+    refuse_unresolved(lost_host.state, target.url)
+    assert "web may stand at 'true': nobody has put it back yet" in told_by(lost_host.journal("drill-1")).problems
+    assert (again.returncode, "drill drill-1 left nothing to put back" in again.stderr) == (2, True)
+
+
+def test_what_a_living_drill_uses_is_not_abandoned(drills: Drills, target: Target) -> None:
+    """The lease says that the drill is alive; it goes on, and puts everything back itself."""
+    drill = drills.start_and_flip("drill-1")
+    done = _typed(drills, "restore", "--abandon", "drill-1")
+    drill.communicate(b"")
+
+    assert (done.returncode, "is held by drill drill-1" in done.stderr) == (2, True)
+    assert (drill.returncode, target.flags()) == (0, BASELINE)
+
+
+def _typed(drills: Drills, *words: str) -> subprocess.CompletedProcess[str]:
+    home = drills.state.root.with_name("home")
+    home.mkdir(exist_ok=True)
+    if not (home / "khala-drills").exists():
+        (home / "khala-drills").symlink_to(drills.state.root)
+    environment = {**os.environ, "XDG_STATE_HOME": str(home)}
+    words = (sys.executable, "-m", "drills", *words)
+    return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
 def test_after_a_lost_host_everything_is_put_back_on_command(lost_host: Drills, target: Target) -> None:
