@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import click
 
-from drills.cli.compare import compare_command
-from drills.cli.doctor import doctor
-from drills.cli.export import export
-from drills.cli.gates import gates
-from drills.cli.history import history
-from drills.cli.init import init
-from drills.cli.keygen import keygen
-from drills.cli.matrix import matrix
-from drills.cli.promote import promote_command
-from drills.cli.report import report
-from drills.cli.restore import restore
-from drills.cli.run import run
-from drills.cli.staging import staging
-from drills.cli.verify import verify_command
-
-COMMANDS = (
-    run,
-    staging,
-    restore,
-    report,
-    verify_command,
-    keygen,
-    promote_command,
-    compare_command,
-    export,
-    gates,
-    history,
-    matrix,
-    init,
-    doctor,
-)
+#: Where each command is. Its module is read when it is asked for: no command waits for what the others need.
+COMMANDS = {
+    "run": "run:run",
+    "staging": "staging:staging",
+    "restore": "restore:restore",
+    "report": "report:report",
+    "verify": "verify:verify_command",
+    "keygen": "keygen:keygen",
+    "promote": "promote:promote_command",
+    "compare": "compare:compare_command",
+    "export": "export:export",
+    "gates": "gates:gates",
+    "history": "history:history",
+    "matrix": "matrix:matrix",
+    "init": "init:init",
+    "doctor": "doctor:doctor",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands of the table, by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, None if there is none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"drills.cli.{module}"), name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="khala-drills", prog_name="drill")
 def main() -> None:
     """Rehearse a rollout in staging, and leave evidence that can be checked again."""
-
-
-for command in COMMANDS:
-    main.add_command(command)

@@ -13,24 +13,45 @@ from drills.target.browser import PlaywrightError, SurfacePage
 SETTLE_SECONDS = 1.0
 
 
-def observe_effect(drill: Drill, switch_id: str) -> str | None:
-    """Return how the lane of the switch's surface was seen, None for a switch without a surface.
+class Effects:
+    """The effects of switches that are being put back. Their surfaces are opened together, so that none waits."""
 
-    Raises:
-        TargetUnreachable: the surface does not open, or is not on the lane that its flag says.
-    """
-    switch = drill.runbook.switch(switch_id)
-    if switch.surface is None:
-        return None
-    page, on_khala = drill.surface(switch.surface), drill.value(switch_id) == switch.new_lane
-    try:
-        page.open()
-        seen = drill.wait_until(lambda: _on_lane(drill, page, on_khala=on_khala))
-    except PlaywrightError as error:
-        raise TargetUnreachable(f"{switch.surface} could not be looked at: {error.message}") from None
-    if not seen:
-        raise TargetUnreachable(_contradiction(drill, switch, on_khala=on_khala))
-    return f"read back, and {switch.surface} was seen on the {'Khala' if on_khala else 'legacy'} lane"
+    def __init__(self, drill: Drill) -> None:
+        self._drill = drill
+        self._opened: dict[str, str | None] = {}
+
+    def observe(self, switch_id: str) -> str | None:
+        """Return how the lane of the switch's surface was seen, None for a switch without a surface.
+
+        Raises:
+            TargetUnreachable: the surface does not open, or is not on the lane that its flag says.
+        """
+        drill, switch = self._drill, self._drill.runbook.switch(switch_id)
+        if switch.surface is None:
+            return None
+        page, on_khala = drill.surface(switch.surface), drill.value(switch_id) == switch.new_lane
+        if switch.surface not in self._opened:
+            self._open_all(switch.surface)
+        trouble = self._opened.pop(switch.surface)
+        try:
+            seen = not trouble and drill.wait_until(lambda: _on_lane(drill, page, on_khala=on_khala))
+        except PlaywrightError as error:
+            trouble = error.message
+        if trouble:
+            raise TargetUnreachable(f"{switch.surface} could not be looked at: {trouble}")
+        if not seen:
+            raise TargetUnreachable(_contradiction(drill, switch, on_khala=on_khala))
+        return f"read back, and {switch.surface} was seen on the {'Khala' if on_khala else 'legacy'} lane"
+
+    def _open_all(self, asked_for: str) -> None:
+        """Open every surface whose flag the drill flipped; why one does not open is for who asks for it."""
+        flipped = [self._drill.runbook.switch(flip.switch).surface for flip in self._drill.flips]
+        for surface in dict.fromkeys(filter(None, (asked_for, *flipped))):
+            self._opened[surface] = None
+            try:
+                self._drill.surface(surface).open()
+            except PlaywrightError as error:
+                self._opened[surface] = error.message
 
 
 def _on_lane(drill: Drill, page: SurfacePage, *, on_khala: bool) -> bool:

@@ -67,12 +67,14 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, object]) -> dic
 
 
 @pytest.fixture(scope="session")
-def drill(request: pytest.FixtureRequest, playwright: Playwright) -> Iterator[Drill]:
+def drill(request: pytest.FixtureRequest) -> Iterator[Drill]:
     """The drill under way: target up, lease taken, baseline written down, console open."""
     session = request.config.stash[SESSION]
     try:
-        session.start_target()
+        session.start_target()  # which takes longer than a browser
+        playwright: Playwright = request.getfixturevalue("playwright")
         browser: Browser = request.getfixturevalue("browser")
+        session.await_target()
         yield session.begin(playwright, browser)
     except DrillError as error:
         pytest.exit(str(error), returncode=error.exit_code)
@@ -142,6 +144,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
             session.exitstatus = INTERRUPTED
     except (DrillError, OSError) as error:
         session.exitstatus = drill.give_up(error)
+    finally:
+        drill.stop_target()
 
 
 def _entry(item: pytest.Item) -> str:

@@ -17,13 +17,13 @@ from drills.evidence.artefacts import ArtefactStore
 from drills.evidence.environment import CONSTRAINTS, installed, run_address, versions
 from drills.evidence.ledger import Ledger
 from drills.evidence.provenance import gather, previous_drill
-from drills.evidence.records import DrillFinished, DrillStarted, ItemFinished, ItemStarted, SwitchFlipped
+from drills.evidence.records import DrillFinished, DrillStarted, ItemFinished, ItemStarted, Restored, SwitchFlipped
 from drills.evidence.redaction import Redactor
 from drills.evidence.run_folder import RunFolder
 from drills.plugin.captures import JUNIT, PAGE, Captures
 from drills.plugin.drill import Drill
 from drills.plugin.drill_plan import DrillPlan, plan_drill
-from drills.plugin.effect import observe_effect
+from drills.plugin.effect import Effects
 from drills.plugin.interruption import Interruption
 from drills.plugin.options import EMBEDDED, DrillOptions
 from drills.plugin.progress import Progress
@@ -69,7 +69,9 @@ class DrillSession:
         self.interruption = Interruption()
         self.captures = Captures(self.folder, self.redactor, tracing=options.tracing)
         self._outcomes: dict[str, str] = {}
+        self._effects: Effects | None = None
         self._ended = False
+        self._staging: EmbeddedStaging | None = None
         self._open = ExitStack()
 
     @property
@@ -83,12 +85,26 @@ class DrillSession:
         return self.folder.quarantine / PAGE
 
     def start_target(self) -> None:
-        """Start the embedded staging, unless a real environment is drilled."""
+        """Begin to start the embedded staging, unless a real environment is drilled."""
         if self.profile is None:
             self.progress.doing("starting the embedded staging")
-            staging = EmbeddedStaging(faults=self.options.faults, browser=provide().executable)
-            self._open.enter_context(staging)
-            self.profile = parse_profile(staging.start().profile_document(), "embedded staging")
+            self._staging = EmbeddedStaging(faults=self.options.faults, browser=provide().executable)
+            self._open.callback(self._staging.end)
+            self._staging.start()
+
+    def await_target(self) -> None:
+        """Wait until the embedded staging is up.
+
+        Raises:
+            StagingFailed: it ended, or said that it could not start.
+        """
+        if self._staging:
+            self.profile = parse_profile(self._staging.ready().profile_document(), "embedded staging")
+
+    def stop_target(self) -> None:
+        """Wait until nothing of the embedded staging is left; it was told to end when the drill was."""
+        if self._staging:
+            self._staging.stop()
 
     def begin(self, playwright: Playwright, browser: Browser) -> Drill:
         """Take the lease, write down the baseline, and hand out the drill.
@@ -149,7 +165,7 @@ class DrillSession:
             self.progress.doing("putting every switch back")
             drill, ended_at = self.drill, self.clock.now()
             self._ended = True
-            self.ledger.append(drill.board.restore())
+            self.ledger.append(self._put_back(drill))
             metrics = frozenset(name for gate in self.runbook.gates for name in metrics_of(gate))
             reason = self.interruption.name
             self.ledger.append(drill.last_samples(metrics, ended_at, patient=not reason))
@@ -162,7 +178,7 @@ class DrillSession:
         """
         with self._open:
             if self.drill is not None and not self._ended:
-                self.drill.board.restore()
+                self._put_back(self.drill)
         self.progress.say(f"{error}\nnothing was published; the evidence is kept in {self.folder.root}")
         if any(left.drill_id == self.drill_id for left in unresolved(self.state)):
             self.progress.say("the switches are not proved to be back: type `drill restore` when this is mended")
@@ -216,12 +232,16 @@ class DrillSession:
             self.progress.say(f"raw traces, with secrets in them, for your eyes only: {self.folder.recordings}")
         return exit_code(record)
 
+    def _put_back(self, drill: Drill) -> Restored:
+        self._effects = Effects(drill)
+        return drill.board.restore()
+
     def _flipped(self, flip: SwitchFlipped) -> None:
         if self.drill:
             self.drill.flipped(flip)
 
     def _effect(self, switch: str) -> str | None:
-        return observe_effect(self.drill, switch) if self.drill else None
+        return self._effects.observe(switch) if self._effects else None
 
     def _write_first_facts(self, profile: Profile) -> DrillStarted:
         """Write down what is drilled with which packages, and what was decided since the last drill."""

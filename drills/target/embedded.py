@@ -14,8 +14,6 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
-from types import TracebackType
-from typing import Self
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
@@ -110,21 +108,10 @@ class EmbeddedStaging:
         self._command = [sys.executable, "-m", "drills.staging", "--with-parent", *_arguments(faults)]
         self._environment = dict(os.environ) | ({"DRILL_BROWSER": str(browser)} if browser else {})
         self._process: subprocess.Popen[str] | None = None
+        self._told = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> StagingReady:
-        """Start the staging and wait until it is up.
-
-        Raises:
-            StagingFailed: it ended, or said that it could not start.
-        """
+    def start(self) -> None:
+        """Begin to start the staging."""
         self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
             self._command,
             stdin=subprocess.PIPE,
@@ -133,15 +120,28 @@ class EmbeddedStaging:
             env=self._environment,
             start_new_session=True,
         )
-        line = self._process.stdout.readline() if self._process.stdout else ""
+
+    def ready(self) -> StagingReady:
+        """Wait until the staging is up, and return where its parts are.
+
+        Raises:
+            StagingFailed: it ended, or said that it could not start.
+        """
+        line = self._process.stdout.readline() if self._process and self._process.stdout else ""
         return read_ready(line)
+
+    def end(self) -> None:
+        """Tell the staging to end, and do not wait for it."""
+        if self._process is not None and not self._told:
+            self._process.terminate()
+            self._told = True
 
     def stop(self) -> None:
         """End the staging; nothing of it outlives this call."""
+        self.end()
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -46,7 +46,7 @@ def mistakes(main: click.Group, command: str) -> list[str]:
     at: click.Command = main
     while isinstance(at, click.Group) and words and not words[0].startswith("-"):
         word = words.pop(0)
-        known = at.commands.get(word)
+        known = at.get_command(click.Context(at), word)
         if known is None:
             return [f"no command {word!r}"]
         at = known
