@@ -6,7 +6,7 @@ from outside: where the two do not fit together, the gates cannot be believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -55,10 +55,11 @@ def probing(drill: Drill) -> Iterator[Probe | None]:
 
 def check_second_witness(drill: Drill, probe: Probe) -> None:
     """Keep and write down what was measured, and hold the lane and the server's metrics against it."""
-    seen = tuple(drill.environment.figures.measurements)
+    so_far = drill.environment.figures.so_far()  # the cohort goes on meanwhile
+    seen = so_far.measurements
     told = _told(drill)
-    evidence = [_keep(drill, seen), _observe(drill, probe, told)]
-    _check_answers(drill, probe, evidence)
+    evidence = [_keep(drill, seen), _observe(drill, probe, so_far, told)]
+    _check_answers(drill, probe, so_far, evidence)
     since = None if told is None else told.since + EDGE_SECONDS
     later = Figures([one for one in seen if since is not None and one.at > since])
     _check_agreement(drill, later, told, evidence)
@@ -89,8 +90,8 @@ def _check_counts(drill: Drill, later: Figures, told: Told | None, evidence: lis
         )
 
 
-def _check_answers(drill: Drill, probe: Probe, evidence: list[str]) -> None:
-    figures, limit = drill.environment.figures, drill.environment.profile.objectives.update_latency_seconds
+def _check_answers(drill: Drill, probe: Probe, figures: Figures, evidence: list[str]) -> None:
+    limit = drill.environment.profile.objectives.update_latency_seconds
     drill.check(
         "khala-answers",
         "Khala, from outside: joins and heartbeats of the probe that were answered",
@@ -139,7 +140,7 @@ def _check_agreement(drill: Drill, seen: Figures, told: Told | None, evidence: l
     )
 
 
-def _keep(drill: Drill, seen: tuple[Measurement, ...]) -> str:
+def _keep(drill: Drill, seen: Sequence[Measurement]) -> str:
     began = drill.began_at.timestamp()
     rows = [(f"{one.at - began:.2f}", one.who, one.kind.value, f"{one.milliseconds:.1f}") for one in seen]
     return drill.keep(
@@ -151,8 +152,7 @@ def _keep(drill: Drill, seen: tuple[Measurement, ...]) -> str:
     )
 
 
-def _observe(drill: Drill, probe: Probe, told: Told | None) -> str:
-    figures = drill.environment.figures
+def _observe(drill: Drill, probe: Probe, figures: Figures, told: Told | None) -> str:
     facts: dict[str, Scalar] = {}
     for who in ("probe", "cohort"):
         for kind in Kind:
