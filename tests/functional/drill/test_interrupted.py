@@ -26,6 +26,7 @@ from tests.functional.restore.kills.target import Target
 from tests.functional.restore.kills.victims import Drill as DrillProduct
 from tests.functional.restore.kills.ways import WAYS
 
+NIGHTLY = pytest.mark.nightly
 DRILL = (sys.executable, "-m", "drills")
 PATIENCE_SECONDS = 60
 KILLED_BY_WATCHDOG_SECONDS = 20
@@ -89,7 +90,7 @@ def running(staging: Any, tmp_path: Path, *words: str) -> Iterator[Running]:
             process.kill()
 
 
-@pytest.mark.parametrize("group", [False, True], ids=["process", "group"])
+@pytest.mark.parametrize("group", [pytest.param(False, marks=NIGHTLY), True], ids=["process", "group"])
 def test_a_killed_drill_leaves_nothing_flipped_and_is_published_later(
     staging: Any,
     tmp_path: Path,
@@ -118,7 +119,7 @@ def test_a_killed_drill_leaves_nothing_flipped_and_is_published_later(
     [
         ("disk full", {"drill", "watchdog"}),
         ("pytest-timeout, signal", {"drill"}),
-        ("pytest-timeout, thread", {"watchdog"}),
+        pytest.param("pytest-timeout, thread", {"watchdog"}, marks=NIGHTLY),
         ("drill and watchdog at once", {"the target's lease"}),
     ],
 )
@@ -157,7 +158,11 @@ def test_restore_publishes_what_a_killed_drill_had_seen(staging: Any, tmp_path: 
         assert "published" not in command("restore", state=drill.state).stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGINT, marks=NIGHTLY), signal.SIGTERM, pytest.param(signal.SIGHUP, marks=NIGHTLY)],
+    ids=lambda number: number.name,
+)
 def test_a_signal_ends_a_drill_in_order(staging: Any, tmp_path: Path, number: signal.Signals) -> None:
     """Switches are back when the process is gone, the report is published, and items that were not run say so."""
     before = staging.values()

@@ -17,6 +17,8 @@ from drills.evidence.records import Verdict
 if TYPE_CHECKING:
     from tests.functional.drill.conftest import Outcome, RunDrill, Staging
 
+pytestmark = pytest.mark.nightly  # every run has two whole drills without this one
+
 #: Reads a switch of the staging, or sets it, as a team's own script would.
 FLAG = """
 import http.client, json, os, sys

@@ -46,6 +46,7 @@ def test_its_report_tells_nothing_of_the_cutover(rollout: Any) -> None:
     assert [word for word in ("Convex", "Cutover", "Stage A", "parity", "KHALA-022") if word in rollout.report] == []
 
 
+@pytest.mark.nightly
 def test_a_runbook_file_beside_a_profile_is_drilled_and_sees_a_fault(
     staging: Any, run_drill: Any, tmp_path: Path
 ) -> None:
