@@ -18,7 +18,7 @@ class Effects:
 
     def __init__(self, drill: Drill) -> None:
         self._drill = drill
-        self._opened: dict[str, str | None] = {}
+        self._opened: dict[str, TargetUnreachable | None] = {}
 
     def observe(self, switch_id: str) -> str | None:
         """Return how the lane of the switch's surface was seen, None for a switch without a surface.
@@ -33,12 +33,12 @@ class Effects:
         if switch.surface not in self._opened:
             self._open_all(switch.surface)
         trouble = self._opened.pop(switch.surface)
-        try:
-            seen = not trouble and drill.wait_until(lambda: _on_lane(drill, page, on_khala=on_khala))
-        except PlaywrightError as error:
-            trouble = error.message
         if trouble:
-            raise TargetUnreachable(f"{switch.surface} could not be looked at: {trouble}")
+            raise trouble
+        try:
+            seen = drill.wait_until(lambda: _on_lane(drill, page, on_khala=on_khala))
+        except PlaywrightError as error:
+            raise TargetUnreachable(f"{switch.surface} could not be looked at: {error.message}") from None
         if not seen:
             raise TargetUnreachable(_contradiction(drill, switch, on_khala=on_khala))
         return f"read back, and {switch.surface} was seen on the {'Khala' if on_khala else 'legacy'} lane"
@@ -50,8 +50,8 @@ class Effects:
             self._opened[surface] = None
             try:
                 self._drill.surface(surface).open()
-            except PlaywrightError as error:
-                self._opened[surface] = error.message
+            except TargetUnreachable as error:
+                self._opened[surface] = error
 
 
 def _on_lane(drill: Drill, page: SurfacePage, *, on_khala: bool) -> bool:

@@ -20,7 +20,7 @@ from drills.target.ports import Stimulus
 #: How much longer than one legacy interval a surface's silence is watched.
 SILENCE_FACTOR = 1.3
 #: How much longer than the objective an update is waited for, so that a late one is told from a lost one.
-PATIENCE_SECONDS = 2.0
+LATE_SECONDS = 2.0
 
 
 @dataclass
@@ -86,7 +86,7 @@ def _one_event_each(drill: Drill, watches: Sequence[Watch]) -> None:
 
 def _patience(drill: Drill, watches: Sequence[Watch]) -> float:
     slowest = max(watch.page.profile.legacy.interval_seconds for watch in watches)
-    return drill.environment.profile.objectives.update_latency_seconds + slowest + PATIENCE_SECONDS
+    return drill.environment.profile.objectives.update_latency_seconds + slowest + LATE_SECONDS
 
 
 def _watch_silence(drill: Drill, watches: Sequence[Watch], since: float) -> None:

@@ -1,9 +1,9 @@
-"""``python -m drills.staging.leash SCRATCH COMMAND…``: a command that cannot outlive whoever started it.
+"""``COMMAND SCRATCH PROGRAM…``: a program that cannot outlive whoever started it; :data:`COMMAND` starts this file.
 
-The command runs in a process group of its own. The whole group is killed when the leash's standard input ends (its
+The program runs in a process group of its own. The whole group is killed when the leash's standard input ends (its
 starter holds the other end, and the system closes it however the starter dies), when the leash is asked to
-terminate, and when the command itself ends. Then the folder ``SCRATCH`` is removed. Standard library only, as it must
-start fast.
+terminate, and when the program itself ends. Then the folder ``SCRATCH`` is removed. Standard library only, and nothing
+that ``site`` would load: it must start fast, and what measures coverage has been seen to spin in its signal handler.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 
-#: What the staging tells its own processes is not the command's business.
+#: How a leash is started.
+COMMAND = (sys.executable, "-I", "-S", __file__)
+#: What the staging tells its own processes is not the program's business.
 _PRIVATE = ("STAGING_", "COVERAGE_")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command to its end, or to the end of the leash, and return its exit code."""
+    """Run the program to its end, or to the end of the leash, and return its exit code."""
     scratch, *command = arguments
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
     heard, mouth = os.pipe()

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
+
+from drills.staging.leash import COMMAND as LEASH
 
 HEADED_VARIABLE = "STAGING_DESKTOP_HEADED"
 #: Chromium writes its debugging port and path here once it listens.
@@ -96,7 +97,7 @@ class Window:
         """Start Chromium on ``url`` and return at once; :attr:`state` says when the window can be joined."""
         profile = Path(mkdtemp(prefix="window-", dir=self._folder))
         self._leash = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "drills.staging.leash", profile, self._browser),
+            *(*LEASH, profile, self._browser),
             *arguments(url, profile, os.environ, privileged=os.geteuid() == 0),
             stdin=PIPE,
             stdout=DEVNULL,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from drills.staging.leash import COMMAND
 
 if TYPE_CHECKING:
     from tests.functional.supervisor.conftest import Wait
@@ -32,7 +33,7 @@ def scratch(tmp_path: Path) -> Path:
 def leashed(scratch: Path, *command: str, **environment: str) -> subprocess.Popen[str]:
     """Run a command on a leash."""
     return subprocess.Popen(
-        [sys.executable, "-m", "drills.staging.leash", scratch, *command],
+        [*COMMAND, scratch, *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
