@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,6 +30,12 @@ class Staging:
     profile: Path
     operator: httpx2.Client
     state: Path
+    process: subprocess.Popen[str]
+
+    def end(self) -> None:
+        """End it for good."""
+        self.process.terminate()
+        self.process.wait(PATIENCE_SECONDS)
 
     def inject(self, fault: str) -> None:
         """Make something go wrong."""
@@ -114,7 +121,19 @@ def browser_is_there() -> None:
 @pytest.fixture(scope="session")
 def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
     """A staging started with ``drill staging up``, as an operator would."""
-    folder = tmp_path_factory.mktemp("staging")
+    with _staging_up(tmp_path_factory.mktemp("staging")) as one:
+        yield one
+
+
+@pytest.fixture
+def short_lived_staging(tmp_path: Path) -> Iterator[Staging]:
+    """A staging of one test's own, which may end it."""
+    with _staging_up(tmp_path) as one:
+        yield one
+
+
+@contextmanager
+def _staging_up(folder: Path) -> Iterator[Staging]:
     profile = folder / "staging.toml"
     words: Sequence[str] = [*DRILL, "staging", "up", "--json", "--profile", str(profile)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
@@ -122,7 +141,7 @@ def staging(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staging]:
         ready = json.loads(process.stdout.readline())
         token = {"Authorization": f"Bearer {ready['operator_token']}"}
         with httpx2.Client(base_url=ready["urls"]["console"], headers=token, trust_env=False, timeout=30) as operator:
-            yield Staging(profile, operator, folder / "state")
+            yield Staging(profile, operator, folder / "state", process)
         process.terminate()
 
 

@@ -20,10 +20,12 @@ from drills.attestation import verify
 from drills.evidence.drill_record import DrillRecord
 from drills.evidence.ledger import read_valid_prefix
 from drills.evidence.records import ItemStarted, LedgerEntry, SwitchFlipped, Verdict
+from drills.plugin.publishing import NOT_RESTORED, exit_code
 from tests.functional.restore.kills.disk import can_mount
 from tests.functional.restore.kills.lane import Kill, Lane
 from tests.functional.restore.kills.target import Target
 from tests.functional.restore.kills.victims import Drill as DrillProduct
+from tests.functional.restore.kills.victims import DrillVictim
 from tests.functional.restore.kills.ways import WAYS
 
 NIGHTLY = pytest.mark.nightly
@@ -156,6 +158,24 @@ def test_restore_publishes_what_a_killed_drill_had_seen(staging: Any, tmp_path: 
         assert "published what drill" in command("restore", state=drill.state).stderr
         assert drill.record().outcome == "interrupted"
         assert "published" not in command("restore", state=drill.state).stderr
+
+
+def test_what_is_abandoned_is_reported_as_never_put_back(short_lived_staging: Any, tmp_path: Path) -> None:
+    """With drill, watchdog and target gone, one command closes the matter, and the report hides nothing of it."""
+    with running(short_lived_staging, tmp_path, "-k", "web") as drill:
+        wait(lambda: drill.has_flipped("web"))
+        WAYS["drill and watchdog at once"].blow(DrillVictim(drill.process, tmp_path))
+        drill.process.wait()
+        short_lived_staging.end()
+        done = command("restore", "--abandon", drill.run_id, state=drill.state)
+        left = command("restore", "--list", state=drill.state)
+        record = drill.record()
+        (report,) = (path for path in drill.out.glob("*.md") if path.name != "README.md")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "web is abandoned, and may stand at 'true'" in done.stderr
+    assert left.stdout.strip() == "nothing is left to put back"
+    assert (record.is_restored, exit_code(record)) == (False, NOT_RESTORED)
+    assert "web may stand at" in report.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from drills.evidence.ledger import read_valid_prefix
 from drills.restore.entries import Closed, Intent
@@ -115,7 +115,7 @@ class Drill:
 class DrillVictim:
     """A drill under way. Its steps are the lines of its restore journal."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+    def __init__(self, process: subprocess.Popen[Any], folder: Path) -> None:
         """Watch ``process``, whose state is in ``folder``."""
         self.process = process
         self.word = folder / WORD
