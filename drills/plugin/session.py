@@ -241,7 +241,8 @@ class DrillSession:
             self.drill.flipped(flip)
 
     def _effect(self, switch: str) -> str | None:
-        return self._effects.observe(switch) if self._effects else None
+        assert self._effects is not None, "switches are put back by _put_back alone"  # noqa: S101
+        return self._effects.observe(switch)
 
     def _write_first_facts(self, profile: Profile) -> DrillStarted:
         """Write down what is drilled with which packages, and what was decided since the last drill."""
