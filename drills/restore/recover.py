@@ -192,7 +192,7 @@ def abandon(state: StateFolder, drill_id: str, clock: Clock = SYSTEM_CLOCK) -> t
                 left += _listed(state, journal)
                 journal.append(Abandoned(at=clock.now(), who=LeaseOwner.here(drill_id).who))
     if not left:
-        raise RunNotFound(f"drill {drill_id} left nothing to put back", remedy="see what is left with `drill restore --list`")
+        raise RunNotFound(f"drill {drill_id} left nothing to put back", remedy="see `drill restore --list`")
     return tuple(left)
 
 
