@@ -55,8 +55,7 @@ class StagingReady(BaseModel):
         return tomllib.loads(self.profile_text())
 
 
-#: Which preconditions, checklist items or gates have been seen to catch each fault; ``nox -s tests -- tests`` shows
-#: it again.
+#: Which preconditions, checklist items or gates have been seen to catch each fault; ``nox -s tests`` sees it again.
 CAUGHT_BY: dict[str, tuple[str, ...]] = {
     "khala-drop": ("item web", "item mobile", "item desktop", "gate lag-drift"),
     "khala-corrupt": ("item parity-auditor", "item web", "gate parity-mismatch-rate"),

@@ -31,14 +31,12 @@ class Catch:
 class Trial:
     """One drill with faults that do not hide each other, the scenarios that are run, and how it ends.
 
-    Where a surface does not show that it is back on its old lane, the drill ends with 11. A trial is left to the
-    ``nightly`` run where another one of every run is of the same scenario.
+    Where a surface does not show that it is back on its old lane, the drill ends with 11.
     """
 
     scenarios: str
     catches: tuple[Catch, ...]
     code: int = 1
-    nightly: bool = False
 
     @property
     def faults(self) -> tuple[str, ...]:
@@ -63,7 +61,6 @@ TRIALS = [
                 ("khala-carried", "khala-in-time", "nothing-lost"),
             ),
         ),
-        nightly=True,
     ),
     Trial(
         "web or parity_auditor or artefacts",
@@ -85,7 +82,6 @@ TRIALS = [
                 ("khala-in-time",),
             ),
         ),
-        nightly=True,
     ),
     Trial(
         "web or parity_auditor",
@@ -100,7 +96,6 @@ TRIALS = [
                 ("entities-advance", "sampled-advance"),
             ),
         ),
-        nightly=True,
     ),
     Trial(
         "rollback",
@@ -115,7 +110,6 @@ TRIALS = [
             Catch("khala-lingers-web", "item rollback", f"Web admin: {LINGERS}", ("khala-stopped-fallback",)),
         ),
         code=11,
-        nightly=True,
     ),
     Trial(
         "parity_auditor or artefacts",
@@ -140,11 +134,7 @@ TRIALS = [
             Catch("probe-broken", "item desktop", "The probe is answered: observed false", ("probe-ok",)),
         ),
     ),
-    Trial(
-        "mobile",
-        (Catch("convex-boots-anyway", "item mobile", f"Mobile: {CONTACTS} [mobile]: observed "),),
-        nightly=True,
-    ),
+    Trial("mobile", (Catch("convex-boots-anyway", "item mobile", f"Mobile: {CONTACTS} [mobile]: observed "),)),
     Trial(
         "rollback",
         (
@@ -191,11 +181,7 @@ def failed_checks(record: DrillRecord) -> set[str]:
     return {check.id for item in items for check in item.checks if check.verdict is Verdict.FAIL}
 
 
-@pytest.mark.parametrize(
-    "trial",
-    [pytest.param(trial, marks=[pytest.mark.nightly] if trial.nightly else []) for trial in TRIALS],
-    ids=lambda trial: "+".join(trial.faults),
-)
+@pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: "+".join(trial.faults))
 def test_an_injected_fault_is_caught(trial: Trial, staging: Any, run_drill: Any, tmp_path: Path) -> None:
     """The drill ends as it should, the right part is red, its reason is in the report, and every switch is back."""
     before = staging.values()

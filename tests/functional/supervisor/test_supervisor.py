@@ -14,9 +14,13 @@ import jwt
 import orjson
 import pytest
 
+from drills.staging.leash import COMMAND
+
 if TYPE_CHECKING:
     from tests.functional.supervisor.conftest import Staging, Start, Wait
 
+#: The file by which a leash is known among the processes.
+LEASH = COMMAND[-1]
 SURFACES = {
     "web": "VITE_KHALA_SYNC_ENABLED",
     "mobile": "EXPO_PUBLIC_KHALA_SYNC_ENABLED",
@@ -199,13 +203,13 @@ def test_a_surface_that_died_is_shown_and_can_be_started_again(staging: Staging,
 
 def test_a_desktop_without_its_window_has_failed(staging: Staging, wait: Wait) -> None:
     """The shell alone is not a desktop: when its window is gone the switch says so, and a flip opens a new one."""
-    leash = next(command for command in staging.leftovers() if "drills.staging.leash" in command)
-    profile = leash.split("drills.staging.leash ")[1].split()[0]
+    leash = next(command for command in staging.leftovers() if LEASH in command)
+    profile = leash.split(LEASH)[1].split()[0]
     browser = next(
         int(folder.name)
         for folder in Path("/proc").glob("[0-9]*")
         if f"--user-data-dir={profile}".encode() in _command(folder) and b"--type=" not in _command(folder)
-        and b"drills.staging.leash" not in _command(folder)
+        and LEASH.encode() not in _command(folder)
     )  # fmt: skip
     os.kill(browser, signal.SIGKILL)
     wait(lambda: staging.switch("desktop")["state"] == "failed", "the loss of the window is noticed")
