@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from tests.functional.restore.kills.lane import Death
-from tests.functional.restore.kills.victims import NOTHING_FLIPPED
 
-HEAD = ("way to die", "kills", "restored", "by whom", "median", "slowest", "ledger", "command", "ready")
+HEAD = ("way to die", "kills", "restored", "by whom", "began", "back", "ledger", "command", "ready")
 
 
 def by_way(deaths: Iterable[Death]) -> dict[str, list[Death]]:
@@ -24,7 +23,7 @@ def by_way(deaths: Iterable[Death]) -> dict[str, list[Death]]:
 def table(deaths: Sequence[Death]) -> Iterator[str]:
     """Yield the lines of a Markdown table: one for each way to die, and one for all of them.
 
-    Times are those of the deaths that left something to put back.
+    Times are the median and, in brackets, the slowest, of the deaths after which a flag was away from its baseline.
     """
     groups = by_way(deaths)
     rows = [(way, *_figures(some)) for way, some in groups.items()]
@@ -35,17 +34,22 @@ def table(deaths: Sequence[Death]) -> Iterator[str]:
 
 
 def _figures(deaths: Sequence[Death]) -> tuple[str, ...]:
-    seconds = [death.seconds for death in deaths if death.restored and death.by != NOTHING_FLIPPED]
+    away = [death for death in deaths if death.seconds and death.restored]
     return (
         str(len(deaths)),
         _share(death.restored for death in deaths),
         ", ".join(f"{who} {times}" for who, times in Counter(death.by for death in deaths).most_common()),
-        f"{statistics.median(seconds):.1f} s" if seconds else "-",
-        f"{max(seconds):.1f} s" if seconds else "-",
+        _times(death.began_after for death in away if death.began_after is not None),
+        _times(death.seconds for death in away),
         _share(death.readable for death in deaths),
         str(sum(death.by_command for death in deaths)),
         _share(death.ready for death in deaths),
     )
+
+
+def _times(seconds: Iterable[float]) -> str:
+    measured = list(seconds)
+    return f"{statistics.median(measured):.2f} s ({max(measured):.2f} s)" if measured else "-"
 
 
 def _share(held: Iterable[bool]) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.functional.restore.kills.disk import make_room, small_disk
@@ -39,7 +40,8 @@ class Death:
     """What came of one kill.
 
     ``died`` is False when the program had come to its end before. ``seconds`` is the time from the blow until every
-    flag was at its baseline, as the operator API says, and stayed there. ``by_command`` tells whether a person had to
+    flag was at its baseline, as the operator API says, and stayed there; ``began_after`` the time until somebody began
+    to put them back, where that was written down. ``by_command`` tells whether a person had to
     type a command before the next one could start, ``ready`` whether it could start in the end.
     """
 
@@ -51,6 +53,7 @@ class Death:
     restored: bool
     by: str
     seconds: float
+    began_after: float | None
     readable: bool
     by_command: bool
     ready: bool
@@ -75,9 +78,10 @@ class Lane:
             _wait(lambda: victim.steps() >= kill.step or _has_ended(victim), PATIENCE)
             time.sleep(kill.after)  # the random moment itself, not a wait for anything
             died, moment = not _has_ended(victim), _moment(kill, victim)
+            at = datetime.now(UTC)
             if died:
                 way.blow(victim)
-            seen = self._watch(victim, time.monotonic(), way.grace)
+            seen = self._watch(victim, at, way.grace)
             return self._after(kill, victim, seen, died=died, moment=moment)
 
     def following(self) -> bool:
@@ -97,8 +101,9 @@ class Lane:
         finally:
             _end_group(victim.process)
 
-    def _watch(self, victim: Victim, blow: float, grace: float) -> Seen:
+    def _watch(self, victim: Victim, at: datetime, grace: float) -> Seen:
         """Look at the flags until nothing of the program acts any more and they have come to rest."""
+        blow = time.monotonic()
         away, process_ended, all_ended = blow, math.inf, math.inf
         while (now := time.monotonic()) - blow < PATIENCE:
             values = self.target.values()
@@ -111,10 +116,11 @@ class Lane:
             if now - max(all_ended, away) >= QUIET or given_up:
                 break
             time.sleep(0.02)  # between two looks at the flags
-        return Seen(back_before_the_end=away < process_ended, seconds=away - blow)
+        return Seen(at, back_before_the_end=away < process_ended, seconds=away - blow)
 
     def _after(self, kill: Kill, victim: Victim, seen: Seen, *, died: bool, moment: str) -> Death:
         by, restored = victim.put_back_by(seen), self.target.values() == self.baseline
+        began_after = victim.began_after(seen)
         readable, by_command = victim.evidence_is_readable(), not victim.is_over()
         make_room(victim.disk)
         ready = victim.tidy_up() if by_command else True
@@ -129,6 +135,7 @@ class Lane:
             restored=restored,
             by=by if restored else "nobody",
             seconds=round(seen.seconds, 3),
+            began_after=None if began_after is None else round(began_after, 3),
             readable=readable,
             by_command=by_command,
             ready=ready,

@@ -76,6 +76,11 @@ class ToolkitVictim:
         """Return whether a flag was away at all; if one was, nobody else is there who could put it back."""
         return "the experiment" if seen.seconds else NOTHING_FLIPPED
 
+    def began_after(self, seen: Seen) -> float | None:
+        """Nothing that is there at every death tells."""
+        del seen
+        return None
+
     def evidence_is_readable(self) -> bool:
         """Whether there is a journal, and it can be read."""
         try:

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from drills.evidence.ledger import read_valid_prefix
-from drills.restore.entries import Closed, Intent
+from drills.restore.entries import Closed, Intent, PutBack
 from drills.restore.journal import Journal
 from drills.restore.lease import holder
 from drills.restore.recover import unresolved
@@ -20,7 +21,7 @@ from drills.restore.state import APPLICATION, StateFolder
 from tests.functional.restore.kills.target import DRILL, Target
 
 ROOT = Path(__file__).parents[4]
-NOTHING_FLIPPED = "nobody: nothing was flipped"
+NOTHING_FLIPPED, ALL_BACK = "nobody: nothing was flipped", "nobody: all was back"
 #: In the folder of each victim: where it keeps its state, and the file that it may be waiting for.
 STATE, WORD = "state", "word"
 
@@ -45,9 +46,11 @@ class Courses:
 class Seen:
     """What was seen of the flags around a death: whether they were back before the process was gone, and when.
 
-    ``seconds`` is the time from the blow to the last moment at which a flag was away from its baseline.
+    ``at`` is when the blow fell, ``seconds`` the time from then to the last moment at which a flag was away from its
+    baseline.
     """
 
+    at: datetime
     back_before_the_end: bool
     seconds: float
 
@@ -70,6 +73,9 @@ class Victim(Protocol):
 
     def put_back_by(self, seen: Seen) -> str:
         """Return who put the flags back."""
+
+    def began_after(self, seen: Seen) -> float | None:
+        """Return the seconds from the blow until somebody began to put the flags back; None if nothing tells."""
 
     def evidence_is_readable(self) -> bool:
         """Whether what it wrote down before it died can be read."""
@@ -148,11 +154,18 @@ class DrillVictim:
         journal = self._journal()
         if journal is None or not any(isinstance(entry, Intent) for entry in journal.entries):
             return NOTHING_FLIPPED
-        if closed := [entry.by for entry in journal.entries if isinstance(entry, Closed)]:
-            return closed[0]
+        if closed := next((entry for entry in journal.entries if isinstance(entry, Closed)), None):
+            return closed.by if closed.at >= seen.at else ALL_BACK
         if self.is_watched_over:
             return "drill" if seen.back_before_the_end else "watchdog"
         return "the target's lease"
+
+    def began_after(self, seen: Seen) -> float | None:
+        """Return when the journal says that it was; a target's lease leaves no such line there."""
+        journal = self._journal()
+        lines = [entry for entry in journal.entries if isinstance(entry, PutBack)] if journal else []
+        moments = [line.began_at for line in lines if line.by != "lease" and line.began_at >= seen.at]
+        return (min(moments) - seen.at).total_seconds() if moments else None
 
     @property
     def is_watched_over(self) -> bool:
