@@ -138,7 +138,9 @@ class DrillSession:
                 pause=pages.pump,
                 on_flip=self._flipped,
                 verify=self._effect,
-                remote=environment.remote_lease(self.drill_id, self.options.operator_at(profile.operator)),
+                remote=environment.remote_lease(
+                    self.drill_id, self.options.operator_at(profile.operator), self.options.target
+                ),
             )
         )
         acts = switches | on_console(environment.listed_switches(), environment.console(pages))

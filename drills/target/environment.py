@@ -144,12 +144,15 @@ class Environment:
             return None
         return ParityAudit(open_database(read_secret(settings.database), settings.statement_timeout_seconds), settings)
 
-    def remote_lease(self, drill_id: str, owner: str) -> RemoteLease | None:
-        """Return the target's own lease, not yet taken; None where the target has none."""
+    def remote_lease(self, drill_id: str, owner: str, target: str) -> RemoteLease | None:
+        """Return the target's own lease, not yet taken; None where the target has none.
+
+        ``target`` is what a person typed to name the target.
+        """
         api = self.profile.operator_api
         if api is None or self.operator is None or api.lease_seconds is None:
             return None
-        return RemoteLease(self.operator, owner=owner, drill_id=drill_id, seconds=api.lease_seconds)
+        return RemoteLease(self.operator, owner=owner, drill_id=drill_id, seconds=api.lease_seconds, target=target)
 
     def console(self, browser: DrillBrowser) -> ConsolePage | None:
         """Return the operator console, signed in; None where the target has none.

@@ -78,10 +78,10 @@ def command(*words: str, state: Path) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def running(staging: Any, tmp_path: Path, *words: str) -> Iterator[Running]:
+def running(staging: Any, tmp_path: Path, *words: str, profile: Path | None = None) -> Iterator[Running]:
     """Start a drill on the staging; whatever is left of it is killed in the end."""
     state, out = tmp_path / "state", tmp_path / "out"
-    line = [*DRILL, "run", "--target", str(staging.profile), "--out", str(out), *words]
+    line = [*DRILL, "run", "--target", str(profile or staging.profile), "--out", str(out), *words]
     environment = {**os.environ, "XDG_STATE_HOME": str(state)}
     with subprocess.Popen(
         line, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, start_new_session=True
@@ -210,3 +210,22 @@ def test_a_second_drill_is_told_who_holds_the_target(staging: Any, run_drill: An
         os.kill(drill.process.pid, signal.SIGINT)
         output, _ = drill.process.communicate(timeout=PATIENCE_SECONDS)
     assert "PASS         §5.1" in output
+
+
+def test_a_drill_on_another_host_is_taken_over_with_the_command_that_the_second_one_is_told(
+    staging: Any, run_drill: Any, tmp_path: Path
+) -> None:
+    """The target goes back to the first drill's baseline by itself, and the first drill flips nothing more."""
+    before, short = staging.values(), _with_a_short_lease(staging.profile, tmp_path)
+    with running(staging, tmp_path, "-k", "web or rollback", profile=short) as drill:
+        wait(lambda: drill.has_flipped("web"))
+        second = run_drill("--target", str(short), out=tmp_path / "second", state=tmp_path / "another host")
+        assert second.code == 2, second.output
+        (words,) = re.findall(r"`drill (restore --force-unlock .+)`", second.output)
+        done = command(*words.split(), state=tmp_path / "another host")
+        assert (done.returncode, staging.values()) == (0, before), done.stderr
+        assert f"taken: drill {drill.run_id}" in done.stderr
+        assert drill.process.wait(PATIENCE_SECONDS) not in {0, 130}
+        assert staging.values() == before
+        verdicts = {item.id: item.verdict for item in drill.record().checklist}
+    assert verdicts["rollback"] is not Verdict.PASS

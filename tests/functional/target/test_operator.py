@@ -12,10 +12,11 @@ import pytest
 from drills.errors import LeaseHeld, SafetyNetLost, TargetUnreachable
 from drills.target.khala import mint_token
 from drills.target.operator import OperatorClient
-from drills.target.remote_lease import RemoteLease
+from drills.target.remote_lease import RemoteLease, force_unlock
 
 Answer = tuple[int, object]
 
+HELD = {"token": 3, "owner": "alice", "drill_id": "drill-0", "expires_at": "2026-11-24T10:00:00Z", "baseline": {}}
 SESSION = {"Authorization": "Bearer canary-session"}
 
 
@@ -44,7 +45,8 @@ class Api:
                 length = int(self.headers.get("Content-Length", 0))
                 body = json.loads(self.rfile.read(length)) if length else None
                 api.asked.append((self.command, self.path, body))
-                status, content = api.answers.get(self.path.partition("?")[0], (404, {}))
+                path = self.path.partition("?")[0]
+                status, content = api.answers.get(f"{self.command} {path}", api.answers.get(path, (404, {})))
                 payload = content if isinstance(content, bytes) else json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(payload)))
@@ -76,7 +78,7 @@ def operator(api: Api) -> Iterator[OperatorClient]:
 
 def lease_of(operator: OperatorClient, seconds: float = 5) -> RemoteLease:
     """Return a lease that was not taken yet."""
-    return RemoteLease(operator, owner="someone", drill_id="drill-1", seconds=seconds)
+    return RemoteLease(operator, owner="someone", drill_id="drill-1", seconds=seconds, target="staging.toml")
 
 
 def test_an_event_is_asked_for_by_worker(api: Api, operator: OperatorClient) -> None:
@@ -112,11 +114,31 @@ def test_a_lease_is_taken_renewed_with_the_baseline_and_given_back(api: Api, ope
 
 
 def test_a_lease_that_somebody_holds_is_waited_for_and_then_refused(api: Api, operator: OperatorClient) -> None:
-    """A dead drill's lease runs out; a living one's does not."""
-    api.answers["/lease"] = (409, {"error": {"message": "drill drill-0 of someone holds it"}})
-    with pytest.raises(LeaseHeld, match="drill-0"):
+    """A dead drill's lease runs out; a living one's does not, and who wants it all the same is told what to type."""
+    api.answers["PUT /lease"] = (409, {"error": {"message": "drill drill-0 of alice holds it"}})
+    api.answers["GET /lease"] = (200, {"data": HELD})
+    with pytest.raises(LeaseHeld, match="leased by drill drill-0 of alice, until 2026-11-24 10:00:00 UTC") as raised:
         lease_of(operator, seconds=-1.5).take()
-    assert len(api.asked) >= 2
+    assert "drill restore --force-unlock drill-0 --target staging.toml" in str(raised.value)
+    assert len(api.asked) >= 3
+
+
+def test_a_lease_that_ended_after_the_refusal_is_not_taken_over(api: Api, operator: OperatorClient) -> None:
+    """Nobody is named who has it no longer."""
+    api.answers["PUT /lease"] = (409, {"error": {"message": "drill drill-0 of alice holds it"}})
+    api.answers["GET /lease"] = (200, {"data": None})
+    with pytest.raises(LeaseHeld, match="run the drill again"):
+        lease_of(operator, seconds=-1.5).take()
+
+
+@pytest.mark.parametrize("held", [None, HELD], ids=["nobody", "another"])
+def test_only_the_lease_of_the_drill_that_is_named_is_taken_away(
+    api: Api, operator: OperatorClient, held: object
+) -> None:
+    """The target is asked for nothing when nobody has the lease, or somebody else."""
+    api.answers["GET /lease"] = (200, {"data": held})
+    assert force_unlock(operator, "drill-9") is None
+    assert [method for method, _, _ in api.asked] == ["GET"]
 
 
 @pytest.mark.parametrize("status", [409, 422, 401])
