@@ -134,10 +134,16 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None]:
     """When everyone else has written their reports, judge and publish; the verdict is the exit code.
 
     A disk that is full breaks off the writing of reports before pytest has ended its fixtures, the drill among them.
+    What fails after the drill's last fact, such as closing a browser that is gone, takes nothing from its evidence.
     """
     drill = session.config.stash[SESSION]
     try:
-        yield
+        try:
+            yield
+        except Exception as error:  # whatever it is: it is told, and there is a report to publish
+            if not drill.is_finished:
+                raise
+            drill.progress.say(f"after the end of the drill: {type(error).__name__}: {error}")
         if drill.drill is not None:
             session.exitstatus = drill.publish()
         elif drill.interruption.name:

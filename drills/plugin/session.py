@@ -71,6 +71,7 @@ class DrillSession:
         self._outcomes: dict[str, str] = {}
         self._effects: Effects | None = None
         self._ended = False
+        self.is_finished = False
         self._staging: EmbeddedStaging | None = None
         self._open = ExitStack()
 
@@ -135,7 +136,7 @@ class DrillSession:
                 drill_id=self.drill_id,
                 target=profile.address,
                 ephemeral=self.options.target == EMBEDDED,
-                pause=pages.pump,
+                pause=pages.pause,
                 on_flip=self._flipped,
                 verify=self._effect,
                 remote=environment.remote_lease(
@@ -172,6 +173,7 @@ class DrillSession:
             reason = self.interruption.name
             self.ledger.append(drill.last_samples(metrics, ended_at, patient=not reason))
             self.ledger.append(DrillFinished(outcome="interrupted" if reason else "completed", reason=reason or ""))
+            self.is_finished = True
 
     def give_up(self, error: Exception) -> int:
         """End without a report, because of ``error``: put back what still is flipped, and return the exit code.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 from playwright.sync_api import Error as PlaywrightError
@@ -101,6 +102,13 @@ class DrillBrowser:
         for page in self._pages.values():
             page.read_answers()
 
+    def pause(self, seconds: float) -> None:
+        """Let time pass, in any case: with the browser at work if it is there, else without it."""
+        try:
+            self.pump(seconds)
+        except PlaywrightError:
+            time.sleep(seconds)
+
     def wait_until(self, condition: Callable[[], object], seconds: float) -> bool:
         """Return whether ``condition`` came true within ``seconds``."""
         deadline = time.monotonic() + seconds
@@ -118,14 +126,15 @@ class DrillBrowser:
 
     def close(self) -> None:
         """Save what was recorded and close what was opened; applications that were joined are left running."""
-        if self._recorder:
-            self._recorder.save_all()
         contexts, self._contexts, self._idle = self._contexts, [], None
-        for context in contexts:
-            context.close()
-        self._elsewhere.close()
-        for browser in self._browsers.values():
-            browser.close()
+        with suppress(PlaywrightError):  # a browser that is gone has closed everything by itself
+            if self._recorder:
+                self._recorder.save_all()
+            for context in contexts:
+                context.close()
+            self._elsewhere.close()
+            for browser in self._browsers.values():
+                browser.close()
 
     def _clockwork(self) -> Page:
         """Return a page of its own to wait on: a recording of a surface need not tell of every wait."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from drills.attestation import verify
@@ -229,3 +230,30 @@ def test_a_drill_on_another_host_is_taken_over_with_the_command_that_the_second_
         assert staging.values() == before
         verdicts = {item.id: item.verdict for item in drill.record().checklist}
     assert verdicts["rollback"] is not Verdict.PASS
+
+
+@pytest.mark.parametrize("interrupted", [False, pytest.param(True, marks=NIGHTLY)], ids=["alone", "and a signal"])
+def test_a_drill_whose_browser_is_gone_puts_everything_back_and_publishes(
+    staging: Any,
+    tmp_path: Path,
+    interrupted: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """No flag depends on a browser; what could not be observed without one is not called restored."""
+    before = staging.values()
+    with running(staging, tmp_path, "-k", "web") as drill:
+        wait(lambda: drill.has_flipped("web"))
+        children = psutil.Process(drill.process.pid).children()
+        (driver,) = (child for child in children if "run-driver" in child.cmdline())
+        driver.kill()
+        if interrupted:
+            drill.process.terminate()
+        output, _ = drill.process.communicate(timeout=PATIENCE_SECONDS)
+        assert staging.values() == before
+        assert drill.process.returncode == NOT_RESTORED, output
+        record = drill.record()
+    assert record.restored is not None
+    (web,) = (switch for switch in record.restored.switches if switch.switch == "web")
+    assert (web.final, web.by, web.restored) == ("false", "drill", False)
+    assert web.verified.startswith("effect not seen: web does not open")
+    (folder,) = (path for path in drill.out.iterdir() if path.is_dir())
+    verify(folder)

@@ -86,7 +86,9 @@ class Lane:
 
     def following(self) -> bool:
         """Run one more undisturbed, and tell whether it ended well and left every flag as it was."""
-        return self._product.following(self.target, self._fresh_folder()) and self.target.values() == self.baseline
+        went_well = self._product.following(self.target, self._fresh_folder())
+        _wait(lambda: self.target.values() == self.baseline, PATIENCE)  # not every product awaits what it asked for
+        return went_well and self.target.values() == self.baseline
 
     def _fresh_folder(self) -> Path:
         folder = self._folder / f"{self._product.name}-{next(self._numbers)}"
