@@ -178,6 +178,21 @@ class Restoring(RuleBasedStateMachine):
         assert {one.switch for result in results for one in result.restored.switches} == set(self.owed)
         self.pay(found)
 
+    @precondition(lambda self: self.owed)
+    @rule()
+    def abandon(self) -> None:
+        """What is given up stays as it is, and is owed no more; what a living drill owes is not given up."""
+        (drill_id,) = {left.drill_id for left in recover.unresolved(self.state)}
+        if self.drill is not None:
+            with pytest.raises(LeaseHeld, match=drill_id):
+                recover.abandon(self.state, drill_id, self.clock)
+            return
+        found = self.settled()
+        recover.abandon(self.state, drill_id, self.clock)
+        assert self.world.values == found
+        self.owed.clear()
+        self.last.clear()
+
     @precondition(lambda self: self.drill is not None)
     @rule()
     def force_unlock(self) -> None:
