@@ -52,7 +52,12 @@ def gates(target: str, samples: Path | None, runbook: str | None, *, watch: bool
 def _listening() -> Iterator[threading.Event]:
     """Yield what is set when somebody asks this command to end."""
     stopped = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(*_: object) -> None:
+        # A thread of its own: the one that was struck may be holding the event's lock, and would wait for itself.
+        threading.Thread(target=stopped.set).start()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stopped
     finally:
