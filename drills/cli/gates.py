@@ -43,13 +43,13 @@ def gates(target: str, samples: Path | None, runbook: str | None, *, watch: bool
     with lookout(target, samples, runbook, SYSTEM_CLOCK) as out:
         if watch and out.file:
             raise ConfigurationError("a file of samples is of the past and does not change", remedy="drop --watch")
-        with _listening() as stopped:
+        with asked_to_end() as stopped:
             judged = _watch(out, stopped, as_json=as_json) if watch else _once(out, stopped, as_json=as_json)
     sys.exit(EXIT_CODES[judged.verdict] if judged else INTERRUPTED)
 
 
 @contextmanager
-def _listening() -> Iterator[threading.Event]:
+def asked_to_end() -> Iterator[threading.Event]:
     """Yield what is set when somebody asks this command to end."""
     stopped = threading.Event()
 

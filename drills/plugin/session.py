@@ -70,6 +70,7 @@ class DrillSession:
         self.captures = Captures(self.folder, self.redactor, tracing=options.tracing)
         self._outcomes: dict[str, str] = {}
         self._effects: Effects | None = None
+        #: Whether putting everything back has begun, and whether the last fact is written down.
         self._ended = False
         self.is_finished = False
         self._staging: EmbeddedStaging | None = None

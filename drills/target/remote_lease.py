@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -102,10 +103,11 @@ class RemoteLease:
         found = holder(self._operator)
         if found is None:  # it ended between the refusal and this question
             return LeaseHeld(f"the target was leased: {_message(answer)}", remedy="run the drill again")
+        # quoted: a person will type it, and what the target answers is not ours
+        words = shlex.join(["drill", "restore", "--force-unlock", found.drill_id, "--target", self._target])
         return LeaseHeld(
             f"the target is leased by {found.describe()}",
-            remedy="wait for that drill to end, or take over with "
-            f"`drill restore --force-unlock {found.drill_id} --target {self._target}`",
+            remedy=f"wait for that drill to end, or take over with `{words}`",
         )
 
 

@@ -126,15 +126,13 @@ class DrillBrowser:
 
     def close(self) -> None:
         """Save what was recorded and close what was opened; applications that were joined are left running."""
+        if self._recorder:
+            self._recorder.save_all()
         contexts, self._contexts, self._idle = self._contexts, [], None
-        with suppress(PlaywrightError):  # a browser that is gone has closed everything by itself
-            if self._recorder:
-                self._recorder.save_all()
-            for context in contexts:
-                context.close()
-            self._elsewhere.close()
-            for browser in self._browsers.values():
-                browser.close()
+        opened: tuple[BrowserContext | Joined | Browser, ...] = (*contexts, self._elsewhere, *self._browsers.values())
+        for one in opened:
+            with suppress(PlaywrightError):  # a browser that is gone has closed everything by itself
+                one.close()
 
     def _clockwork(self) -> Page:
         """Return a page of its own to wait on: a recording of a surface need not tell of every wait."""

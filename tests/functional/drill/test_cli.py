@@ -82,6 +82,13 @@ def test_a_lease_that_nobody_holds_cannot_be_taken(tmp_path: Path) -> None:
     assert "drill restore --list" in done.stderr
 
 
+def test_a_target_is_named_for_the_lease_of_a_drill_alone(tmp_path: Path) -> None:
+    """Without a drill there is nothing to take there, and nothing is put back by mistake."""
+    done = drill("restore", "--target", "staging.toml", state=tmp_path)
+    assert done.returncode == 2
+    assert "name the drill too" in done.stderr
+
+
 def test_a_report_of_an_unknown_run_says_where_runs_are(tmp_path: Path) -> None:
     """Exit code 2, and the folder to look into."""
     done = drill("report", "absent", state=tmp_path)

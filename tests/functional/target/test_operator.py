@@ -123,6 +123,14 @@ def test_a_lease_that_somebody_holds_is_waited_for_and_then_refused(api: Api, op
     assert len(api.asked) >= 3
 
 
+def test_the_command_to_take_over_holds_nothing_but_words(api: Api, operator: OperatorClient) -> None:
+    """A person will type it: what the target says of its holder is quoted, and runs as no command."""
+    api.answers["PUT /lease"] = (409, {"error": {"message": "somebody holds it"}})
+    api.answers["GET /lease"] = (200, {"data": HELD | {"drill_id": "drill-0; canary"}})
+    with pytest.raises(LeaseHeld, match="--force-unlock 'drill-0; canary' --target staging.toml`"):
+        lease_of(operator, seconds=-1.5).take()
+
+
 def test_a_lease_that_ended_after_the_refusal_is_not_taken_over(api: Api, operator: OperatorClient) -> None:
     """Nobody is named who has it no longer."""
     api.answers["PUT /lease"] = (409, {"error": {"message": "drill drill-0 of alice holds it"}})

@@ -1,6 +1,6 @@
 """Append to a new ledger while a timer's signal strikes, and print what the test needs as JSON: ``FILE`` is the ledger.
 
-A program of its own: what measures coverage has a lock in every call, and a signal that raises there leaves it taken.
+A program of its own: :mod:`tests.unmeasured` says why.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from drills.errors import EvidenceError, LedgerDamaged
 from drills.evidence.ledger import GENESIS, Ledger, read_ledger, read_valid_prefix
 from drills.evidence.records import Check, DrillFinished, Fact, ItemStarted, Observation, Relation, Samples, Series
 from drills.evidence.redaction import Redactor
+from tests.unmeasured import unmeasured
 
 FACTS: list[Fact] = [
     ItemStarted(item="parity-auditor"),
@@ -244,8 +244,7 @@ def test_a_file_larger_than_any_ledger_is_not_read(tmp_path: Path) -> None:
 def test_a_signal_that_raises_in_the_middle_leaves_the_chain_whole(tmp_path: Path) -> None:
     """What a time-out strikes is kept or not kept, and what is appended afterwards goes on from there."""
     words = [sys.executable, str(Path(__file__).with_name("struck_ledger.py")), str(tmp_path / "ledger.jsonl")]
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    done = subprocess.run(words, env=unmeasured, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(words, env=unmeasured(), capture_output=True, check=True, timeout=60)
     told = json.loads(done.stdout)
     kept = [entry.hash for entry in read_ledger(tmp_path / "ledger.jsonl")]
 

@@ -19,6 +19,7 @@ from drills.restore.lease import holder
 from drills.restore.recover import unresolved
 from drills.restore.state import APPLICATION, StateFolder
 from tests.functional.restore.kills.target import DRILL, Target
+from tests.unmeasured import unmeasured
 
 ROOT = Path(__file__).parents[4]
 NOTHING_FLIPPED, ALL_BACK = "nobody: nothing was flipped", "nobody: all was back"
@@ -198,11 +199,10 @@ def started(
 ) -> subprocess.Popen[bytes]:
     """Start ``command`` in a process group of its own, with its state in ``folder``, working in the folder ``work``.
 
-    Its coverage is not measured: that has a lock in every call, and a signal that raises there leaves it taken.
+    Its coverage is not measured.
     """
     paths = os.pathsep.join(filter(None, [str(ROOT), *sys.path]))
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    environment = {**unmeasured, "PYTHONPATH": paths, "XDG_STATE_HOME": str(folder / STATE), **extra}
+    environment = {**unmeasured(), "PYTHONPATH": paths, "XDG_STATE_HOME": str(folder / STATE), **extra}
     return subprocess.Popen(
         command, cwd=work, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
