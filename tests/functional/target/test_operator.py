@@ -127,7 +127,7 @@ def test_the_command_to_take_over_holds_nothing_but_words(api: Api, operator: Op
     """A person will type it: what the target says of its holder is quoted, and runs as no command."""
     api.answers["PUT /lease"] = (409, {"error": {"message": "somebody holds it"}})
     api.answers["GET /lease"] = (200, {"data": HELD | {"drill_id": "drill-0; canary"}})
-    with pytest.raises(LeaseHeld, match="--force-unlock 'drill-0; canary' --target staging.toml`"):
+    with pytest.raises(LeaseHeld, match=r"--force-unlock 'drill-0; canary' --target staging\.toml`"):
         lease_of(operator, seconds=-1.5).take()
 
 
